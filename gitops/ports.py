@@ -1,0 +1,125 @@
+"""What the pipeline needs from the world, as small protocols; reads apart from writes.
+
+The adapters in `gitops.adapters` implement them on Git, Pulumi, GitHub and the clock; the fakes in
+`tests/fakes` implement them in memory. Both pass the contract tests in `tests/contracts`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from gitops.model import Change, EngineRun, Lease, PullRequest, Record, Stack
+
+
+class Clock(Protocol):
+    """Time, so that tests can turn it."""
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+
+
+class RepositoryReader(Protocol):
+    """Commits and files of the local repository."""
+
+    def resolve(self, revision: str) -> str:
+        """The commit that `revision` names. Raises GitFailed when there is none."""
+
+    def change(self, base: str, head: str) -> Change:
+        """What `head` changed since it left `base` (their merge base). Raises GitFailed for unknown commits."""
+
+    def paths(self, commit: str) -> Mapping[str, str]:
+        """Every file of the commit: path → object id."""
+
+    def read(self, commit: str, path: str) -> bytes:
+        """A file's content. Raises GitFailed when the commit has no such file."""
+
+    def read_many(self, commit: str, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """The content of many files in one Git process, in the order asked."""
+
+    def checkout(self, commit: str) -> AbstractContextManager[Path]:
+        """A clean, temporary working tree of exactly that commit, gone when the context ends."""
+
+    def branch_head(self, branch: str) -> str:
+        """The commit that the remote's branch is at now, asked of the remote. Raises RemoteUnreachable."""
+
+    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
+        """Whether `descendant` contains `ancestor`."""
+
+
+class EngineReader(Protocol):
+    """Engine runs that change nothing. `folder` is the Pulumi project's folder in a checkout."""
+
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> EngineRun:
+        """Preview a stack. Raises EngineFailed with the diagnostics when it does not succeed."""
+
+    def export(self, folder: Path, stack: str) -> Mapping[str, Any]:
+        """The stack's state as Pulumi's deployment document, secrets as ciphertext; a stack that was never created has none: {}."""
+
+    def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
+        """The stack's outputs, secrets masked."""
+
+
+class EngineWriter(Protocol):
+    """Engine runs that change infrastructure or state."""
+
+    def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[str], None]) -> EngineRun:
+        """Apply exactly the saved plan. Raises EngineFailed; what was done until then is in the state."""
+
+    def interrupt(self) -> None:
+        """Ask a running apply to finish its running operations and stop."""
+
+    def import_state(self, folder: Path, stack: str, deployment: Mapping[str, Any]) -> None:
+        """Replace the stack's state document (repairs only)."""
+
+
+class LedgerReader(Protocol):
+    """The append-only record of everything."""
+
+    def records(self) -> tuple[Record, ...]:
+        """All records, oldest first, fetched from the remote now. Raises RemoteUnreachable, LedgerBroken."""
+
+
+class LedgerWriter(Protocol):
+    """Appends to the ledger."""
+
+    def append(self, record: Record) -> Record:
+        """Append with the next sequence number and the digest of the record before it (whatever the argument's are), retrying when another writer was faster. Raises RemoteUnreachable."""
+
+
+class Leases(Protocol):
+    """Exclusive, expiring rights to operate on stacks."""
+
+    def current(self, stack: Stack) -> Lease | None:
+        """The lease as the remote has it now, expired or not."""
+
+    def all(self) -> tuple[Lease, ...]:
+        """Every lease on the remote."""
+
+    def swap(self, stack: Stack, expected: Lease | None, wanted: Lease | None) -> Lease | None:
+        """Compare-and-swap: put `wanted` (None: remove) where `expected` stands. Returns what stands now on success (None when removed); raises LeaseMoved when something else stood there."""
+
+
+class LeaseMoved(Exception):  # noqa: N818 - a race that was lost, not an error
+    """Another writer moved the lease first; read it again."""
+
+
+class CodeHostReader(Protocol):
+    """Pull requests and their approvals."""
+
+    def pull_request_of(self, commit: str, branch: str) -> PullRequest | None:
+        """The pull request that became `commit` on `branch`, with its approvals. Raises CodeHostFailed."""
+
+    def pull_request(self, number: int) -> PullRequest:
+        """One pull request with its approvals. Raises CodeHostFailed."""
+
+
+class CodeHostWriter(Protocol):
+    """What the pipeline tells the code host."""
+
+    def comment(self, number: int, marker: str, body: str) -> None:
+        """Create the comment that carries `marker`, or replace it where it exists. Raises CodeHostFailed."""
