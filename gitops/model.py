@@ -289,6 +289,11 @@ class PlanDifference:
     vanished: tuple[ResourceChange, ...]
     altered: tuple[tuple[ResourceChange, ResourceChange], ...]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing moved and both plans do the same."""
+        return not (self.moved or self.appeared or self.vanished or self.altered)
+
 
 # --- review and gate ------------------------------------------------------------------------
 
