@@ -11,7 +11,8 @@
     │   ├── EngineFailed                  1      Pulumi failed; carries its diagnostics
     │   ├── LedgerBroken                  1      the ledger's chain does not hold
     │   ├── CodeHostFailed                1      GitHub (or its stand-in) could not be asked
-    │   └── ToolMissing                   1      a tool is not installed; names the command that installs it
+    │   └── ToolchainError                1      a tool could not be installed; says the way out
+    │       └── ToolMissing               1      a tool is not installed; names the command that installs it
     ├── Refused                           3      a gate said no; nothing was touched
     └── Waiting                           4      not now: somebody holds the lease, an approval is missing
 
@@ -81,7 +82,11 @@ class CodeHostFailed(Failed):
     retryable = True
 
 
-class ToolMissing(Failed):
+class ToolchainError(Failed):
+    """A tool could not be found, downloaded or built; the hint is the way out."""
+
+
+class ToolMissing(ToolchainError):
     """A tool that the command needs is not installed."""
 
 

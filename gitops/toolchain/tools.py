@@ -1,0 +1,115 @@
+"""The tools that a command works with: `find` returns them at once, or says which are missing.
+
+No process is started and nothing is written; `gitops toolchain install` is what fills the cache.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitops.errors import ToolchainError, ToolMissing
+from gitops.toolchain import cache, environment, locate, pins
+from gitops.toolchain.cache import Installed, Origin
+from gitops.toolchain.places import Places
+
+__all__ = ["ToolchainError", "Tools", "find"]
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Installed pieces by name, and how to run with them."""
+
+    installed: Mapping[str, Installed]
+    places: Places
+    _pins: pins.Pins
+
+    def path(self, name: str) -> Path:
+        """The file of an executable, such as `pulumi` or `kube-apiserver`.
+
+        Raises ToolMissing when it was not among the needs that these tools were found for.
+        """
+        piece = self._pins.owner(name)
+        if piece.name not in self.installed:
+            raise _missing(self._pins, [piece.name])
+        return self.installed[piece.name].folder / name
+
+    @property
+    def recipes(self) -> Path:
+        """The folder of recipes: `aws-emulator` (run it with Python), `kwok/stages.yaml`, pins.toml."""
+        return self.places.recipes
+
+    def environment(self) -> dict[str, str]:
+        """The variables to add to a process that uses the tools: PATH with them first, and Pulumi's own.
+
+        PULUMI_HOME is set only where a provider was installed by us, so that a user's login stays in use otherwise.
+        """
+        folders = dict.fromkeys([self.places.virtual_environment / "bin", *(one.folder for one in self._commands())])
+        path = os.pathsep.join([*map(str, folders), self.places.environ.get("PATH", os.defpath)])
+        variables = {"PATH": path, "PULUMI_SKIP_UPDATE_CHECK": "1"}
+        home = plugin_home(self.places, self._plugins())
+        if home is not None:
+            variables["PULUMI_HOME"] = str(home)
+            variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        return variables
+
+    def _commands(self) -> list[Installed]:
+        return [one for one in self.installed.values() if not one.piece.plugin]
+
+    def _plugins(self) -> list[Installed]:
+        return [one for one in self.installed.values() if one.piece.plugin]
+
+
+def find(needs: Sequence[str], *, places: Places | None = None) -> Tools:
+    """The tools for sets (`pipeline`, `sandbox`, `demo`, `test`, `all`), pieces or executables, within milliseconds.
+
+    Raises ToolMissing, naming what is missing and the command that installs it; UsageError for an unknown name.
+    """
+    places = places or Places.from_environment()
+    known = pins.read(places.recipes)
+    installed: dict[str, Installed] = {}
+    missing = []
+    for name in known.resolve(needs):
+        if name == pins.ENVIRONMENT:
+            if not environment.is_current(places):
+                missing.append(name)
+            continue
+        found = look_up(places, known, name)
+        if found is None:
+            missing.append(name)
+        else:
+            installed[name] = found
+    home = plugin_home(places, [one for one in installed.values() if one.piece.plugin])
+    if home is not None and not home.is_dir():
+        missing += [name for name, one in installed.items() if one.piece.plugin]
+    if missing:
+        raise _missing(known, missing)
+    return Tools(installed, places, known)
+
+
+def look_up(places: Places, known: pins.Pins, name: str) -> Installed | None:
+    """A piece as the machine has it in a supported version, else as the cache has it, else None."""
+    piece = known.pieces[name]
+    return locate.present(places, known, piece) or cache.stored(
+        places, piece, known.key(piece, places.recipes, places.platform)
+    )
+
+
+def plugin_home(places: Places, plugins: Sequence[Installed]) -> Path | None:
+    """The PULUMI_HOME that links these plugins; None where the user's own home has them all.
+
+    Its name comes from what it links to, so two checkouts with different pins do not disturb each other.
+    """
+    if all(one.origin is Origin.PRESENT for one in plugins):
+        return None
+    targets = "\n".join(sorted(str(one.folder) for one in plugins))
+    return places.cache / "pulumi-home" / hashlib.sha256(targets.encode()).hexdigest()[:16]
+
+
+def _missing(known: pins.Pins, missing: Sequence[str]) -> ToolMissing:
+    titles = [known.pieces[name].title if name in known.pieces else "the Python environment" for name in missing]
+    return ToolMissing(
+        f"Not installed: {', '.join(titles)}.",
+        hint=f"Run: gitops toolchain install --for {known.set_for(missing)}",
+    )
