@@ -1,0 +1,1 @@
+"""Where it exists: a module per environment, named like its stack, over the shared application."""
