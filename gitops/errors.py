@@ -44,7 +44,9 @@ class UsageError(GitOpsError):
 class ConfigError(UsageError):
     """A file written by the user is wrong; `line` is 1-based, `key` is a dotted path, either may be unknown."""
 
-    def __init__(self, file: Path | str, problem: str, *, line: int | None = None, key: str = "", hint: str = "") -> None:
+    def __init__(
+        self, file: Path | str, problem: str, *, line: int | None = None, key: str = "", hint: str = ""
+    ) -> None:
         place = f"{file}:{line}" if line else str(file)
         super().__init__(f"{place}: {key + ': ' if key else ''}{problem}", hint=hint)
         self.file, self.problem, self.line, self.key = str(file), problem, line, key

@@ -207,6 +207,17 @@ class ResourceState:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceStep:
+    """One step of a running apply, for people who watch: `done` is False when it starts."""
+
+    urn: str
+    type: str
+    operation: str
+    done: bool
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EngineRun:
     """One run of the engine, read from its typed events."""
 

@@ -6,11 +6,12 @@ The adapters in `gitops.adapters` implement them on Git, Pulumi, GitHub and the 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from gitops.model import Change, EngineRun, Lease, PullRequest, Record, Stack
+from gitops.model import Change, EngineRun, Lease, PullRequest, Record, ResourceStep, Stack, StartState
 
 
 class Clock(Protocol):
@@ -35,6 +36,9 @@ class RepositoryReader(Protocol):
     def paths(self, commit: str) -> Mapping[str, str]:
         """Every file of the commit: path → object id."""
 
+    def symlinks(self, commit: str) -> Mapping[str, str]:
+        """The commit's symbolic links: path → target as written in the link."""
+
     def read(self, commit: str, path: str) -> bytes:
         """A file's content. Raises GitFailed when the commit has no such file."""
 
@@ -51,14 +55,23 @@ class RepositoryReader(Protocol):
         """Whether `descendant` contains `ancestor`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What one preview found: the run, the state it started from, and the versions that took part."""
+
+    run: EngineRun
+    start: StartState
+    versions: Mapping[str, str]
+
+
 class EngineReader(Protocol):
     """Engine runs that change nothing. `folder` is the Pulumi project's folder in a checkout."""
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> EngineRun:
-        """Preview a stack. Raises EngineFailed with the diagnostics when it does not succeed."""
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
+        """Preview a stack, secrets as keyed digests. Raises EngineFailed with the diagnostics when it does not succeed."""
 
-    def export(self, folder: Path, stack: str) -> Mapping[str, Any]:
-        """The stack's state as Pulumi's deployment document, secrets as ciphertext; a stack that was never created has none: {}."""
+    def start_state(self, folder: Path, stack: str) -> StartState:
+        """The stack's state now; a stack that was never created has an empty one."""
 
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """The stack's outputs, secrets masked."""
@@ -67,14 +80,14 @@ class EngineReader(Protocol):
 class EngineWriter(Protocol):
     """Engine runs that change infrastructure or state."""
 
-    def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[str], None]) -> EngineRun:
+    def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[ResourceStep], None]) -> EngineRun:
         """Apply exactly the saved plan. Raises EngineFailed; what was done until then is in the state."""
 
-    def interrupt(self) -> None:
-        """Ask a running apply to finish its running operations and stop."""
+    def repair(self, folder: Path, stack: str) -> tuple[str, ...]:
+        """Settle the operations that a killed update left pending: adopt what exists, drop the rest.
 
-    def import_state(self, folder: Path, stack: str, deployment: Mapping[str, Any]) -> None:
-        """Replace the stack's state document (repairs only)."""
+        Returns one sentence for each. Raises EngineFailed when one cannot be settled.
+        """
 
 
 class LedgerReader(Protocol):
@@ -88,7 +101,10 @@ class LedgerWriter(Protocol):
     """Appends to the ledger."""
 
     def append(self, record: Record) -> Record:
-        """Append with the next sequence number and the digest of the record before it (whatever the argument's are), retrying when another writer was faster. Raises RemoteUnreachable."""
+        """Append, retrying when another writer was faster; `sequence` and `previous` are set here.
+
+        Returns the record as it stands in the ledger. Raises RemoteUnreachable.
+        """
 
 
 class Leases(Protocol):
@@ -101,7 +117,10 @@ class Leases(Protocol):
         """Every lease on the remote."""
 
     def swap(self, stack: Stack, expected: Lease | None, wanted: Lease | None) -> Lease | None:
-        """Compare-and-swap: put `wanted` (None: remove) where `expected` stands. Returns what stands now on success (None when removed); raises LeaseMoved when something else stood there."""
+        """Compare and swap: put `wanted` (None: remove) where `expected` stands.
+
+        Returns what stands there now. Raises LeaseMoved when something else stood there.
+        """
 
 
 class LeaseMoved(Exception):  # noqa: N818 - a race that was lost, not an error

@@ -1,0 +1,193 @@
+"""Pulumi behind the engine ports: the CLI, read through the Automation API's typed events.
+
+The Automation API's own `Stack.preview` and `Stack.up` start three to five extra processes a call (stack
+selection, outputs, history). Here one run is one process, and the typed event classes are imported while the
+engine already works.
+"""
+
+import hashlib
+import hmac
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from gitops.adapters import repair
+from gitops.adapters.pulumi_process import PulumiProcess, failure
+from gitops.errors import EngineFailed
+from gitops.flow import plan as plans
+from gitops.flow import preview as previews
+from gitops.flow import values
+from gitops.model import EngineRun, ResourceStep, StartState
+from gitops.ports import Preview
+
+if TYPE_CHECKING:
+    from pulumi.automation.events import EngineEvent
+
+DIGEST_KEY = "gitops:digestKey"
+_SECRETS_SETTINGS = ("secretsprovider", "encryptedkey", "encryptionsalt")
+
+
+class PulumiEngine:
+    """Runs Pulumi in a checkout; one instance serves many stacks and threads."""
+
+    def __init__(self, process: PulumiProcess) -> None:
+        self._process = process
+
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
+        """See `EngineReader.preview`. A stack that was never created is previewed on an empty scratch backend."""
+        with tempfile.TemporaryDirectory(prefix="gitops-preview-") as scratch, ThreadPoolExecutor(1) as beside:
+            saved = save_plan or Path(scratch) / "plan.json"
+            arguments = ["preview", "--stack", stack, "--save-plan", str(saved), *(["--refresh"] if refresh else [])]
+            exporting = beside.submit(self._export, folder, stack)
+            doing, process = f"preview stack {stack}", self._process
+            try:
+                events, seconds = self._events(process, folder, arguments, doing)
+                deployment = exporting.result()
+            except EngineFailed:
+                deployment = exporting.result()
+                if deployment:
+                    raise
+                process = process.with_backend(f"file://{scratch}")
+                process.must(folder, ["stack", "init", stack], f"create {stack} in a scratch backend")
+                events, seconds = self._events(process, folder, arguments, doing)
+            document: Mapping[str, Any] = json.loads(saved.read_bytes())
+            digests = self._secret_digests(process, folder, stack, deployment, document)
+        background = previews.Background(
+            state=plans.inputs_in_state(deployment, digests), goals=plans.inputs_in_saved_plan(document, digests)
+        )
+        return Preview(
+            run=previews.read(events, background, seconds),
+            start=plans.start_state(deployment, digests),
+            versions={
+                "pulumi": str((document.get("manifest") or {}).get("version", "")),
+                "python": platform.python_version(),
+                **previews.provider_versions(events),
+            },
+        )
+
+    def start_state(self, folder: Path, stack: str) -> StartState:
+        """See `EngineReader.start_state`."""
+        deployment = self._export(folder, stack)
+        return plans.start_state(deployment, self._secret_digests(self._process, folder, stack, deployment))
+
+    def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
+        """See `EngineReader.outputs`."""
+        deployment = self._export(folder, stack)
+        for resource in plans.resources_of(deployment):
+            if resource.get("type") == plans.STACK_TYPE:
+                outputs = values.read(resource.get("outputs") or {}, {})
+                return outputs if isinstance(outputs, dict) else {}
+        return {}
+
+    def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[ResourceStep], None]) -> EngineRun:
+        """See `EngineWriter.apply`."""
+        if not self._export(folder, stack):
+            self._process.must(folder, ["stack", "init", stack], f"create stack {stack}")
+        arguments = ["up", "--stack", stack, "--plan", str(plan), "--skip-preview", "--yes"]
+        events, seconds = self._events(
+            self._process, folder, arguments, f"apply the plan to stack {stack}", on_progress
+        )
+        return previews.read(events, seconds=seconds)
+
+    def repair(self, folder: Path, stack: str) -> tuple[str, ...]:
+        """See `EngineWriter.repair`."""
+        return repair.settle(self._process, folder, stack, self._export(folder, stack))
+
+    def _events(
+        self,
+        process: PulumiProcess,
+        folder: Path,
+        arguments: list[str],
+        doing: str,
+        on_progress: Callable[[ResourceStep], None] | None = None,
+    ) -> tuple[list["EngineEvent"], float]:
+        """Run, and read the events into the Automation API's types. Raises EngineFailed unless the run succeeded."""
+        raw: list[Mapping[str, Any]] = []
+
+        def receive(event: Mapping[str, Any]) -> None:
+            raw.append(event)
+            step = previews.step_of(event) if on_progress else None
+            if on_progress and step:
+                on_progress(step)
+
+        started = time.monotonic()
+        finished = process.run_with_events(folder, arguments, receive)
+        seconds = time.monotonic() - started
+        events = _typed(raw, doing)
+        if finished.interrupted:
+            raise EngineFailed(
+                f"Interrupted while trying to {doing}: the running operations were finished, the rest was left.",
+                hint="Run the same command again: it continues from the state as it is now.",
+            )
+        if finished.code != 0:
+            errors = [previews.sentence(d) for d in previews.read(events).errors]
+            raise failure(doing, finished, errors)
+        if not any(event.summary_event for event in events):
+            raise EngineFailed(f"Could not {doing}: Pulumi ended without a summary.")
+        return events, seconds
+
+    def _export(self, folder: Path, stack: str) -> dict[str, Any]:
+        """The stack's deployment document, secrets as ciphertext; {} for a stack that does not exist."""
+        finished = self._process.run(folder, ["stack", "export", "--stack", stack])
+        if finished.code == 0:
+            document: dict[str, Any] = json.loads(finished.output)
+            return document
+        if self._exists(folder, stack):
+            raise failure(f"read the state of stack {stack}", finished)
+        return {}
+
+    def _exists(self, folder: Path, stack: str) -> bool:
+        listed = self._process.must(folder, ["stack", "ls", "--json"], "list the stacks in the state backend")
+        return any(str(entry.get("name", "")).rsplit("/", 1)[-1] == stack for entry in json.loads(listed))
+
+    @staticmethod
+    def _secret_digests(
+        process: PulumiProcess, folder: Path, stack: str, *documents: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """A keyed digest for each ciphertext in the documents; the clear values never leave this function.
+
+        Pulumi itself decrypts them, with whatever secrets provider the stack has: they go in as the config of a
+        temporary file and come back on a pipe. The key is a secret in the stack's own config, so whoever may
+        preview the stack can compare digests and nobody else can guess values from them.
+        """
+        texts = sorted({text for document in documents for text in values.ciphertexts(document)})
+        if not texts:
+            return {}
+        settings = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_bytes()) or {}
+        key = (settings.get("config") or {}).get(DIGEST_KEY)
+        if not isinstance(key, Mapping) or "secure" not in key:
+            raise EngineFailed(
+                f"Stack {stack} has secrets, but no key to compare them by.",
+                hint=f"Run `openssl rand -hex 32 | pulumi config set --secret {DIGEST_KEY} --stack {stack}` and commit it.",
+            )
+        config: dict[str, Any] = {f"secret:{i}": {"secure": text} for i, text in enumerate(texts)}
+        document = {name: settings[name] for name in _SECRETS_SETTINGS if name in settings}
+        with tempfile.TemporaryDirectory(prefix="gitops-secrets-") as private:
+            file = Path(private) / "Pulumi.yaml"
+            file.write_text(yaml.safe_dump({**document, "config": {**config, DIGEST_KEY: key}}))
+            arguments = ["config", "--stack", stack, "--config-file", str(file), "--show-secrets", "--json"]
+            clear = json.loads(process.must(folder, arguments, f"compare the secrets of stack {stack}"))
+        secret = str(clear[DIGEST_KEY]["value"]).encode()
+        return {
+            text: hmac.new(secret, str(clear[f"secret:{i}"]["value"]).encode(), hashlib.sha256).hexdigest()
+            for i, text in enumerate(texts)
+        }
+
+
+def _typed(raw: list[Mapping[str, Any]], doing: str) -> list["EngineEvent"]:
+    from pulumi.automation.events import EngineEvent
+
+    try:
+        return [EngineEvent.from_json(dict(event)) for event in raw]
+    except (ValueError, KeyError, TypeError) as error:
+        raise EngineFailed(
+            f"Could not {doing}: Pulumi sent an event that this release does not understand ({error}).",
+            hint="Use a Pulumi release in the supported range; see `gitops toolchain status`.",
+        ) from None

@@ -1,0 +1,148 @@
+"""One Pulumi command as a process of ours: its events on a pipe, its end tied to ours."""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gitops.errors import EngineFailed, ToolMissing
+
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended. `errors` is what it wrote to its standard error."""
+
+    code: int
+    output: str
+    errors: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class PulumiProcess:
+    """How to start the Pulumi CLI: the executable and the environment its programs and plugins see."""
+
+    executable: Path
+    environment: Mapping[str, str] = field(repr=False)
+
+    def with_backend(self, url: str) -> "PulumiProcess":
+        """The same on another state backend."""
+        return replace(self, environment={**self.environment, "PULUMI_BACKEND_URL": url})
+
+    def run(self, folder: Path, arguments: Sequence[str]) -> Finished:
+        """Run a command to its end without events."""
+        process = self._start(folder, arguments, ())
+        output, errors = process.communicate()
+        return Finished(process.returncode, output, errors)
+
+    def must(self, folder: Path, arguments: Sequence[str], doing: str) -> str:
+        """Run a command and return its output. Raises EngineFailed, saying what was being done."""
+        finished = self.run(folder, arguments)
+        if finished.code != 0:
+            raise failure(doing, finished)
+        return finished.output
+
+    def run_with_events(
+        self, folder: Path, arguments: Sequence[str], on_event: Callable[[Mapping[str, Any]], None]
+    ) -> Finished:
+        """Run an update or preview; `on_event` gets each engine event as JSON, in order, while it runs.
+
+        KeyboardInterrupt (Ctrl-C, or SIGTERM as the command line maps it) is passed on as Pulumi's own: it finishes
+        the running operations and stops. A second one ends the whole process group at once.
+        """
+        reading, writing = os.pipe()
+        with os.fdopen(reading, encoding="utf-8") as events:
+            process = self._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,))
+            os.close(writing)
+            errors: list[str] = []
+            watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)
+            watcher.start()
+            interrupted = False
+            lines = iter(events)
+            while True:
+                try:
+                    for line in lines:
+                        on_event(json.loads(line))
+                    process.wait()
+                    break
+                except KeyboardInterrupt:
+                    if interrupted:
+                        _end_group(process)
+                        raise
+                    interrupted = True
+                    process.send_signal(signal.SIGINT)
+            watcher.join(timeout=5)
+        return Finished(process.returncode, "", "".join(errors), interrupted)
+
+    def _start(self, folder: Path, arguments: Sequence[str], pipes: Sequence[int]) -> "subprocess.Popen[str]":
+        try:
+            return subprocess.Popen(
+                [str(self.executable), *arguments, "--non-interactive", "--color", "never"],
+                cwd=folder,
+                # --event-log is a flag of the Automation API; the CLI only knows it with this variable.
+                env={**self.environment, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_AUTOMATION_API": "true"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if pipes else subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                pass_fds=pipes,
+                # A group of its own: the terminal's Ctrl-C reaches us alone, and we pass it on once.
+                start_new_session=True,
+                preexec_fn=_interrupt_with_parent,  # noqa: PLW1509 - one prctl call, nothing that could deadlock
+            )
+        except FileNotFoundError:
+            raise ToolMissing(
+                f"Pulumi is not at {self.executable}.", hint="Run `gitops toolchain install --for pipeline`."
+            ) from None
+
+
+def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> EngineFailed:
+    """The error of a failed command: what was being done, what Pulumi said, and what to do where we know it."""
+    said = [line for line in finished.errors.splitlines() if line.strip() and not line.startswith("warning: ")]
+    messages = tuple(diagnostics) or tuple(said)
+    text = " ".join(said)
+    hint = ""
+    if "passphrase" in text:
+        hint = "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to this stack's passphrase."
+    elif "currently locked" in text:
+        hint = "Another Pulumi run holds the backend's lock. Wait for it; if it was killed, run `pulumi cancel`."
+    elif "no Pulumi backend" in text or "PULUMI_ACCESS_TOKEN" in text:
+        hint = "Set PULUMI_BACKEND_URL to the bucket or folder that holds the state."
+    elif "ExpiredToken" in text or "InvalidClientTokenId" in text:
+        hint = "The cloud credentials are expired or wrong: renew them and run the same command again."
+    first = messages[0] if messages else f"it ended with exit code {finished.code} and said nothing"
+    return EngineFailed(f"Could not {doing}: {first}", diagnostics=messages, hint=hint)
+
+
+def _interrupt_with_parent() -> None:
+    """In the child: ask Linux to send SIGINT when the parent dies, so that Pulumi stops in good order after a kill -9."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _drain(process: "subprocess.Popen[str]", into: list[str]) -> None:
+    for line in _lines(process):
+        into.append(line)
+
+
+def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:
+    if process.stderr is not None:
+        yield from process.stderr
+
+
+def _end_group(process: "subprocess.Popen[str]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,1 @@
+"""One verb, one file: what the verb does, and its command line."""

@@ -1,0 +1,140 @@
+"""The plan: a reviewed preview as a record with two digests.
+
+The plan digest covers what will be done (changes with their values, start state, policy findings) and decides
+whether an approval stands. The input digest covers what it was computed from and explains a difference.
+Neither covers a time, a commit, a path of the machine or the number of unchanged resources' details.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from gitops.errors import LedgerBroken
+from gitops.flow import values
+from gitops.model import EngineRun, Inputs, Plan, PropertyValue, ResourceChange, Severity, Stack, StartState
+
+FORMAT = 1
+STACK_TYPE = "pulumi:pulumi:Stack"
+# What the engine notes about a resource that says nothing about infrastructure.
+_NOISE = frozenset({"created", "modified", "sourcePosition", "stackTrace"})
+
+
+def build(
+    stack: Stack, environment: str, commit: str, *, run: EngineRun, start: StartState, inputs: Inputs, now: datetime
+) -> Plan:
+    """Bind an engine run to the state it started from and the inputs it was computed from."""
+    return Plan(
+        stack=stack,
+        environment=environment,
+        commit=commit,
+        changes=run.changes,
+        unchanged=run.unchanged,
+        start=start,
+        inputs=inputs,
+        findings=run.findings,
+        warnings=tuple(d for d in run.diagnostics if d.severity is Severity.WARNING),
+        plan_digest=_plan_digest(stack, run.changes, start, run.findings),
+        input_digest=values.digest(inputs),
+        created_at=now,
+        format=FORMAT,
+    )
+
+
+def _plan_digest(stack: Stack, changes: tuple[ResourceChange, ...], start: StartState, findings: Any) -> str:
+    return values.digest(
+        {
+            "format": FORMAT,
+            "stack": stack.label,
+            "changes": sorted((values.pack(change) for change in changes), key=lambda change: str(change["urn"])),
+            "start": start.digest,
+            "findings": findings,
+        }
+    )
+
+
+def to_body(plan: Plan) -> dict[str, Any]:
+    """The plan as plain JSON for a ledger record."""
+    body: dict[str, Any] = values.pack(plan)
+    return body
+
+
+def from_body(body: Mapping[str, Any]) -> Plan:
+    """Read a plan back. Raises LedgerBroken when its content no longer gives the digests it carries."""
+    try:
+        plan = msgspec.convert(_unpacked(body), Plan)
+    except msgspec.ValidationError as error:
+        raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
+    if plan.plan_digest != _plan_digest(plan.stack, plan.changes, plan.start, plan.findings):
+        raise LedgerBroken(
+            f"The plan of {plan.stack.label} for {plan.commit[:12]} was altered after it was recorded: its content does not give its digest.",
+            hint="Run `gitops log --verify`, then preview the change again.",
+        )
+    return plan
+
+
+def _unpacked(body: Mapping[str, Any]) -> dict[str, Any]:
+    changes = [
+        {
+            **change,
+            "properties": [
+                {**p, "old": values.unpack(p.get("old")), "new": values.unpack(p.get("new"))}
+                for p in change.get("properties", [])
+            ],
+        }
+        for change in body.get("changes", [])
+    ]
+    return {**body, "changes": changes}
+
+
+def start_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]) -> StartState:
+    """Digest a Pulumi deployment document; `secret_digests` gives the keyed digest of each ciphertext in it.
+
+    A stack that was never deployed ({}), and one with no resources, have the same start state: nothing.
+    """
+    resources: dict[str, str] = {}
+    for index, resource in enumerate(resources_of(deployment)):
+        content = {key: value for key, value in resource.items() if key not in _NOISE}
+        urn = str(resource.get("urn", f"#{index}"))
+        # Two entries of one URN exist in the middle of a replacement: the second gets a key of its own.
+        key = urn if urn not in resources else f"{urn}#{index}"
+        resources[key] = values.digest(values.read(content, secret_digests))
+    pending = tuple(str(operation.get("resource", {}).get("urn", "")) for operation in pending_operations(deployment))
+    return StartState(
+        digest=values.digest({"resources": resources, "pending": pending}), resources=resources, pending=pending
+    )
+
+
+def resources_of(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The resources in a deployment document."""
+    return list((deployment.get("deployment") or {}).get("resources") or [])
+
+
+def pending_operations(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The operations that were running when the last update was killed."""
+    return list((deployment.get("deployment") or {}).get("pending_operations") or [])
+
+
+def inputs_in_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]) -> dict[str, PropertyValue]:
+    """URN → inputs (of the stack itself: outputs), secrets digested, of every live resource in the state."""
+    return {
+        str(resource["urn"]): values.read(resource.get(_contract(resource)) or {}, secret_digests)
+        for resource in resources_of(deployment)
+        if not resource.get("delete")
+    }
+
+
+def inputs_in_saved_plan(saved_plan: Mapping[str, Any], secret_digests: Mapping[str, str]) -> dict[str, PropertyValue]:
+    """URN → the inputs (of the stack itself: outputs) that a saved Pulumi plan adds or updates, secrets digested."""
+    goals: dict[str, PropertyValue] = {}
+    for urn, resource in (saved_plan.get("resourcePlans") or {}).items():
+        goal = resource.get("goal") or {}
+        difference = goal.get("outputDiff" if _contract(goal) == "outputs" else "inputDiff") or {}
+        asked = {**(difference.get("adds") or {}), **(difference.get("updates") or {})}
+        goals[urn] = values.read(asked, secret_digests)
+    return goals
+
+
+def _contract(resource: Mapping[str, Any]) -> str:
+    return "outputs" if resource.get("type") == STACK_TYPE else "inputs"
