@@ -1,0 +1,129 @@
+"""`gitops sandbox`: a place on this machine where everything may be tried."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from gitops.sandbox import environment, lifecycle, status
+from gitops.sandbox.folder import Folder, locate
+from gitops.toolchain import tools
+
+
+def folder_of(chosen: Path | None) -> Folder:
+    """The sandbox that a command means: --folder, GITOPS_SANDBOX_FOLDER, the one around, else `.sandbox` here."""
+    return locate(chosen, Path.cwd(), os.environ)
+
+
+_folder_option = click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the sandbox lives (default: .sandbox in the repository).",
+)
+
+
+@click.group()
+def sandbox() -> None:
+    """Run a real Kubernetes API, an AWS emulator, a state backend and a Git remote on this machine."""
+
+
+@sandbox.command()
+@_folder_option
+def up(folder: Path | None) -> None:
+    """Start the sandbox, or what of it has died.
+
+    The Git remote is made from the last commit of the repository one stands in. What is not committed stays out.
+    """
+    outcome = lifecycle.up(
+        folder_of(folder), Path.cwd(), tools.find(["sandbox"]), lambda line: click.echo(line, err=True)
+    )
+    click.echo(_summary(outcome))
+
+
+def _summary(outcome: lifecycle.Outcome) -> str:
+    root = outcome.folder.root
+    if not outcome.started and not outcome.fresh:
+        return f"The sandbox in {root} is up already."
+    lines = [f"The sandbox in {root} is up after {outcome.seconds:.1f} s."]
+    if not outcome.fresh:
+        lines = [f"Started again in {root}: {', '.join(outcome.started)}."]
+        if "aws-emulator" in outcome.started:
+            lines.append(
+                "The AWS emulator keeps its data in memory: the simulated cloud is empty now, the stacks' state is not."
+            )
+    if outcome.uncommitted:
+        lines.append("Changes of the repository that are not committed are not in it.")
+    return "\n".join(
+        [
+            *lines,
+            "",
+            '  eval "$(gitops sandbox env)"              point this shell at it',
+            f"  cd {outcome.folder.checkout}",
+            "  gitops sandbox pull-request open --title 'First deploy'",
+            "  gitops sandbox down                       remove it with everything in it",
+        ]
+    )
+
+
+@sandbox.command("status")
+@_folder_option
+@click.option("--json", "as_json", is_flag=True, help="Print a document for machines.")
+def status_command(folder: Path | None, as_json: bool) -> None:
+    """Show each part: port, process, memory, ready or not. Exits with 1 unless everything is ready."""
+    found = status.look(folder_of(folder))
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "ready": found.ready}, indent=2))
+    elif not found.parts:
+        click.echo(f"There is no sandbox in {found.folder}. `gitops sandbox up` starts one.")
+    else:
+        _print_table(found)
+    if not found.ready:
+        raise SystemExit(1)
+
+
+def _print_table(found: status.Status) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("part", "", "port", "pid", "MiB", "", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in (2, 3, 4):
+        table.columns[column].justify = "right"
+    for part in found.parts:
+        table.add_row(
+            part.title,
+            "[green]ready[/]" if part.ready else "[red]not ready[/]",
+            str(part.port or ""),
+            str(part.pid or ""),
+            f"{part.memory / 2**20:.0f}" if part.memory else "",
+            part.detail.replace(f"{found.folder}/", ""),
+        )
+    click.echo(f"Sandbox in {found.folder}")
+    Console().print(table)
+
+
+@sandbox.command()
+@_folder_option
+@click.option("--keep", is_flag=True, help="End the processes only; `up` continues with the files that are there.")
+def down(folder: Path | None, keep: bool) -> None:
+    """End every process of the sandbox and delete its folder."""
+    where = folder_of(folder)
+    ended = lifecycle.down(where, keep)
+    if ended.removed:
+        click.echo(f"The sandbox in {where.root} is gone ({ended.processes} processes ended).")
+    elif ended.processes or keep:
+        click.echo(f"{ended.processes} processes of {where.root} ended; no files were removed.")
+    else:
+        click.echo(f"There is no sandbox in {where.root}.")
+
+
+@sandbox.command()
+@_folder_option
+def env(folder: Path | None) -> None:
+    """Print what a shell needs to work in the sandbox: eval "$(gitops sandbox env)"."""
+    where = folder_of(folder)
+    click.echo(environment.exports(environment.of(where, tools.find(["sandbox"]))), nl=False)
+
+
+command = sandbox
