@@ -1,0 +1,247 @@
+"""GitHub as the code host: pull requests, their approvals, and one comment that is kept up to date.
+
+Built on PyGithub; its exceptions end here. Which token, which API and which repository come from a
+mapping that `gitops.context` passes in, never from the process environment.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gitops.errors import CodeHostFailed, UsageError
+from gitops.model import Approval, PullRequest
+
+if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s, which `gitops affected` does not have
+    import github.PullRequest
+    import github.PullRequestReview
+    from github.GithubException import GithubException
+
+PUBLIC_SERVER = "https://github.com"
+PUBLIC_API = "https://api.github.com"
+TIMEOUT_SECONDS = 20
+RETRIES = 4
+# Longer than this and a runner is better given back: the error says when to start again.
+LONGEST_WAIT_SECONDS = 60
+# Reviews in these states replace a reviewer's earlier word; a plain comment leaves it standing.
+DECISIVE = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
+# GitHub's own name for the author of what a deleted account left behind.
+DELETED_ACCOUNT = "ghost"
+MAY_WRITE = frozenset({"admin", "write"})
+
+
+def repository_of(url: str, server: str = PUBLIC_SERVER) -> str | None:
+    """The `owner/name` that a remote's URL names on github.com or on `server`; None for any other host or a path."""
+    scp = re.fullmatch(r"(?:[^@/]+@)?([^:/]+):(?!//)(.+)", url)
+    host, path = (scp[1], scp[2]) if scp else (urlsplit(url).hostname or "", urlsplit(url).path)
+    if host not in {"github.com", "ssh.github.com", urlsplit(server).hostname}:
+        return None
+    name = path.strip("/").removesuffix(".git")
+    return name if name.count("/") == 1 else None
+
+
+class GitHub:
+    """A repository on GitHub, as `CodeHostReader` and `CodeHostWriter`.
+
+    An approval counts when it is the reviewer's last decisive review, when the reviewer is a person and
+    not a bot, and when that person may write to the repository: on a public one, anybody may press "approve".
+    """
+
+    def __init__(self, repository: str, token: str, *, api: str = PUBLIC_API, retries: int = RETRIES) -> None:
+        from github import Auth, Github, GithubRetry
+
+        # PyGithub writes each retry to stderr by itself; what it comes to in the end is told by our error.
+        logging.getLogger("github").setLevel(logging.WARNING)
+        # POST as well: a comment that was created although the answer said otherwise has the same text, and the
+        # next run removes one of the two.
+        retry = GithubRetry(
+            total=retries,
+            backoff_factor=0.5,
+            allowed_methods={"GET", "POST", "PATCH", "DELETE"},
+            max_rate_limit_wait=LONGEST_WAIT_SECONDS,
+            retry_after_max=LONGEST_WAIT_SECONDS,
+            raise_on_status=False,
+        )
+        # No pause between requests: a run makes a handful, not the hundreds that GitHub asks to be spread out.
+        self._client = Github(
+            auth=Auth.Token(token),
+            base_url=api.rstrip("/"),
+            timeout=TIMEOUT_SECONDS,
+            per_page=100,
+            retry=retry,
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+            lazy=True,
+        )
+        self._repository = self._client.get_repo(repository)
+        self._name = repository
+        self._api = api
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], remote_url: str) -> "GitHub":
+        """Built from GITHUB_TOKEN, GITHUB_API_URL, GITHUB_SERVER_URL and GITHUB_REPOSITORY, as a workflow sets them.
+
+        Outside of a workflow the repository is the remote's and the API follows from the server. Raises
+        UsageError when no repository can be told, CodeHostFailed when there is no token.
+        """
+        server = environment.get("GITHUB_SERVER_URL") or PUBLIC_SERVER
+        repository = environment.get("GITHUB_REPOSITORY") or repository_of(remote_url, server)
+        if not repository:
+            raise UsageError(
+                f"the remote {_without_credentials(remote_url)} does not name a repository on GitHub",
+                hint="set GITHUB_REPOSITORY to owner/name, and GITHUB_SERVER_URL for a GitHub of your own",
+            )
+        token = environment.get("GITHUB_TOKEN") or environment.get("GH_TOKEN")
+        if not token:
+            raise _failure(
+                f"cannot ask GitHub about {repository}: there is no token",
+                hint="set GITHUB_TOKEN; in a workflow step: `env: {GITHUB_TOKEN: ${{ github.token }}}`, "
+                'on a laptop: export GITHUB_TOKEN="$(gh auth token)"',
+                retryable=False,
+            )
+        public = server.rstrip("/") == PUBLIC_SERVER
+        api = environment.get("GITHUB_API_URL") or (PUBLIC_API if public else f"{server.rstrip('/')}/api/v3")
+        return cls(repository, token, api=api)
+
+    def pull_request_of(self, commit: str, branch: str) -> PullRequest | None:
+        """The merged pull request into `branch` whose merge, squash or last rebased commit is `commit`."""
+        with self._asking(f"which pull request became {commit[:12]} on {branch}", needs="pull-requests: read"):
+            for candidate in self._repository.get_commit(commit).get_pulls():
+                if candidate.merged_at and candidate.base.ref == branch and candidate.merge_commit_sha == commit:
+                    return self._read(candidate)
+        return None
+
+    def pull_request(self, number: int) -> PullRequest:
+        """One pull request with its approvals."""
+        with self._asking(f"about pull request {number}", needs="pull-requests: read"):
+            return self._read(self._repository.get_pull(number))
+
+    def comment(self, number: int, marker: str, body: str) -> None:
+        """Keep exactly one comment of ours that starts with `marker`; whoever else copies the marker is left alone."""
+        if not body.startswith(marker):
+            body = f"{marker}\n{body}"
+        with self._asking(f"to comment on pull request {number}", needs="pull-requests: write"):
+            own_login = self._own_login()
+            issue = self._repository.get_issue(number)
+            ours = [
+                comment
+                for comment in issue.get_comments()
+                if comment.user and comment.user.login == own_login and comment.body.startswith(marker)
+            ]
+            if not ours:
+                issue.create_comment(body)
+                return
+            ours[0].edit(body)
+            # Two runs that started together, or a retry, may each have created one.
+            for extra in ours[1:]:
+                extra.delete()
+
+    def _own_login(self) -> str:
+        """Who the token speaks for. By GraphQL: the REST call for it is closed to a workflow's token."""
+        _, answer = self._client.requester.graphql_query("query { viewer { login } }", {})
+        return str(answer["data"]["viewer"]["login"])
+
+    def _read(self, found: "github.PullRequest.PullRequest") -> PullRequest:
+        return PullRequest(
+            number=found.number,
+            title=found.title,
+            author=found.user.login if found.user else DELETED_ACCOUNT,
+            base=found.base.ref,
+            head=found.head.sha,
+            approvals=self._approvals(found),
+            merged_as=found.merge_commit_sha if found.merged_at else None,
+        )
+
+    def _approvals(self, pull_request: "github.PullRequest.PullRequest") -> tuple[Approval, ...]:
+        # Oldest first, as GitHub lists them; a deleted account has no user, and no say.
+        last = {r.user.login: r for r in pull_request.get_reviews() if r.user and r.state in DECISIVE}
+        return tuple(
+            Approval(by=login, commit=review.commit_id, at=review.submitted_at.astimezone(UTC))
+            for login, review in last.items()
+            if review.state == "APPROVED" and self._has_a_say(review)
+        )
+
+    def _has_a_say(self, review: "github.PullRequestReview.PullRequestReview") -> bool:
+        from github import GithubException
+
+        if review.user.type != "User":
+            return False
+        try:
+            return self._repository.get_collaborator_permission(review.user.login) in MAY_WRITE
+        except GithubException as error:
+            if error.status == 404:  # the account is gone
+                return False
+            raise
+
+    @contextmanager
+    def _asking(self, question: str, *, needs: str) -> Iterator[None]:
+        """Turn what PyGithub and its HTTP client raise into one CodeHostFailed that says what was asked."""
+        from github import GithubException
+        from github.GithubException import BadAttributeException
+        from requests import RequestException
+
+        asked = f"asked GitHub {question} in {self._name}"
+        try:
+            yield
+        except GithubException as error:
+            raise _answer(asked, error, needs) from error
+        except RequestException as error:
+            raise _failure(
+                f"{asked}: {self._api} cannot be reached ({type(error).__name__})",
+                hint="check the network and https://www.githubstatus.com, then run the command again",
+            ) from error
+        except (BadAttributeException, KeyError, TypeError, AttributeError, ValueError, AssertionError) as error:
+            raise _failure(
+                f"{asked}: the answer of {self._api} cannot be understood ({type(error).__name__})",
+                hint="is GITHUB_API_URL the address of a GitHub API?",
+                retryable=False,
+            ) from error
+
+
+def _answer(asked: str, error: "GithubException", needs: str) -> CodeHostFailed:
+    """What a refused or broken request means to the person who ran the command."""
+    said = error.data.get("message") if isinstance(error.data, dict) else None
+    message = f"{asked}: answered {error.status}{f' ({said})' if said else ''}"
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if error.status == 401:
+        return _failure(
+            message,
+            hint="the token in GITHUB_TOKEN is wrong, expired or revoked; a workflow's token ends with its job",
+            retryable=False,
+        )
+    # Told by its headers: once retries are used up, the message has been read and is gone.
+    if error.status == 429 or headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers:
+        return _failure(message, hint=f"the token's rate limit is used up; run the command again {_reset(headers)}")
+    if error.status == 403:
+        return _failure(message, hint=f"the token lacks a permission; this needs `{needs}`", retryable=False)
+    if error.status in (404, 410):
+        return _failure(
+            message,
+            hint=f"it does not exist, or the token may not see it; this needs `{needs}` on the repository",
+            retryable=False,
+        )
+    if error.status >= 500:
+        return _failure(message, hint="a fault at GitHub; see https://www.githubstatus.com and run the command again")
+    return _failure(message, hint="GitHub did not accept the request as it is", retryable=False)
+
+
+def _reset(headers: Mapping[str, str]) -> str:
+    """When the rate limit starts afresh, as far as the answer's headers tell."""
+    wait, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
+    if wait.isdigit():
+        return f"in {wait} s"
+    return f"after {datetime.fromtimestamp(int(reset), UTC):%H:%M:%S} UTC" if reset.isdigit() else "in a few minutes"
+
+
+def _failure(message: str, *, hint: str, retryable: bool = True) -> CodeHostFailed:
+    failure = CodeHostFailed(message, hint=hint)
+    failure.retryable = retryable
+    return failure
+
+
+def _without_credentials(url: str) -> str:
+    """The URL without a user name and password: people do put tokens there."""
+    return re.sub(r"(?<=://)[^/@]*@", "", url)

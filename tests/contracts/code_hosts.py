@@ -1,0 +1,109 @@
+"""Code hosts that the contract of the two code-host ports is tested on, each with its people's side."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gitops.adapters.github import GitHub
+from gitops.ports import CodeHostReader, CodeHostWriter
+from tests.workflows.simulated_github import REPOSITORY, TOKEN, SimulatedGitHub
+
+
+class Host(CodeHostReader, CodeHostWriter, Protocol):
+    """The adapter under test."""
+
+
+class People(Protocol):
+    """What people do on the host while the pipeline looks on."""
+
+    def open(self, branch: str, base: str, *, title: str, author: str) -> int:
+        """Open a pull request; its number."""
+
+    def approve(self, number: int, by: str) -> None:
+        """Approve it at its head as it is now."""
+
+    def merge(self, number: int, *, squash: bool = False) -> str:
+        """Merge it; the commit it became."""
+
+    def comments(self, number: int) -> list[str]:
+        """The comments below it, oldest first."""
+
+
+@dataclass(frozen=True)
+class CodeHost:
+    """An adapter, the people on its other side, and the bare repository between them."""
+
+    adapter: Host
+    people: People
+    remote: Path
+
+    def commit(self, branch: str, text: str, *, start: str = "main") -> str:
+        """A new commit on `branch` of the remote (made from `start` if it is new), as a push would put it there."""
+        found = git(self.remote, "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
+        parent = found or git(self.remote, "for-each-ref", "--format=%(objectname)", f"refs/heads/{start}")
+        blob = git(self.remote, "hash-object", "-w", "--stdin", text=text)
+        listed = git(self.remote, "ls-tree", parent) if parent else ""
+        kept = [line for line in listed.splitlines() if not line.endswith(f"\t{branch}.txt")]
+        tree = git(self.remote, "mktree", text="\n".join([*kept, f"100644 blob {blob}\t{branch}.txt", ""]))
+        parents = ["-p", parent] if parent else []
+        commit = git(self.remote, "commit-tree", tree, *parents, "-m", text)
+        git(self.remote, "update-ref", f"refs/heads/{branch}", commit)
+        return commit
+
+
+class PeopleOnGitHub:
+    """People on the simulated GitHub."""
+
+    def __init__(self, github: SimulatedGitHub) -> None:
+        self._github = github
+
+    def open(self, branch: str, base: str, *, title: str, author: str) -> int:
+        return self._github.open(branch, base, title=title, author=author)
+
+    def approve(self, number: int, by: str) -> None:
+        self._github.review(number, by)
+
+    def merge(self, number: int, *, squash: bool = False) -> str:
+        return self._github.merge(number, squash=squash)
+
+    def comments(self, number: int) -> list[str]:
+        return [comment.body for comment in self._github.pull_requests[number].comments]
+
+
+@contextmanager
+def simulated_github(folder: Path) -> Iterator[CodeHost]:
+    """The GitHub adapter against the simulated GitHub."""
+    remote = bare_repository(folder)
+    with SimulatedGitHub(remote) as github:
+        yield CodeHost(GitHub(REPOSITORY, TOKEN, api=github.url, retries=0), PeopleOnGitHub(github), remote)
+
+
+def bare_repository(folder: Path) -> Path:
+    """An empty bare repository with one commit on `main`."""
+    remote = folder / "remote.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(remote)], check=True)
+    tree = git(remote, "mktree", text="")
+    git(remote, "update-ref", "refs/heads/main", git(remote, "commit-tree", tree, "-m", "Start"))
+    return remote
+
+
+def git(repository: Path, *arguments: str, text: str | None = None) -> str:
+    """Run Git there, as an author that needs no configuration; its output without the last newline."""
+    who = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in WHO.items()}
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=repository,
+        env={**os.environ, **who},
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip("\n")
+
+
+WHO = {"NAME": "Somebody", "EMAIL": "somebody@example.com"}

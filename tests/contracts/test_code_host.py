@@ -1,0 +1,100 @@
+"""What every code host must do for the pipeline, whichever it is: the same cases on each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gitops.errors import CodeHostFailed
+from tests.contracts.code_hosts import CodeHost, simulated_github
+
+HOSTS = {"GitHub (simulated)": simulated_github}
+MARKER = "<!-- gitops:preview:dev -->"
+
+
+@pytest.fixture(params=HOSTS.values(), ids=HOSTS.keys())
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CodeHost]:
+    with request.param(tmp_path) as built:
+        yield built
+
+
+def test_an_open_pull_request_is_read_with_its_author_base_and_head(host: CodeHost) -> None:
+    head = host.commit("feature", "one")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    found = host.adapter.pull_request(number)
+    assert (found.number, found.title, found.author) == (number, "Add a bucket", "ada")
+    assert (found.base, found.head, found.merged_as, found.approvals) == ("main", head, None, ())
+
+
+def test_the_head_follows_the_branch_and_an_approval_keeps_its_commit(host: CodeHost) -> None:
+    first = host.commit("feature", "one")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    host.people.approve(number, "grace")
+    second = host.commit("feature", "two")
+    found = host.adapter.pull_request(number)
+    assert found.head == second
+    assert [(a.by, a.commit) for a in found.approvals] == [("grace", first)]
+    assert found.approvals[0].at.tzinfo is not None
+
+
+def test_a_second_approval_of_the_same_person_replaces_the_first(host: CodeHost) -> None:
+    host.commit("feature", "one")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    host.people.approve(number, "grace")
+    second = host.commit("feature", "two")
+    host.people.approve(number, "grace")
+    assert [(a.by, a.commit) for a in host.adapter.pull_request(number).approvals] == [("grace", second)]
+
+
+@pytest.mark.parametrize("squash", [False, True], ids=["merge commit", "squashed"])
+def test_a_merged_pull_request_is_found_by_the_commit_it_became(host: CodeHost, squash: bool) -> None:
+    head = host.commit("feature", "one")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    host.people.approve(number, "grace")
+    commit = host.people.merge(number, squash=squash)
+    found = host.adapter.pull_request_of(commit, "main")
+    assert found is not None
+    assert (found.number, found.head, found.merged_as) == (number, head, commit)
+    assert [(a.by, a.commit) for a in found.approvals] == [("grace", head)]
+
+
+def test_a_commit_that_was_pushed_directly_belongs_to_no_pull_request(host: CodeHost) -> None:
+    assert host.adapter.pull_request_of(host.commit("main", "by hand"), "main") is None
+
+
+def test_the_same_commit_on_another_branch_is_another_matter(host: CodeHost) -> None:
+    host.commit("feature", "one")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    commit = host.people.merge(number)
+    assert host.adapter.pull_request_of(commit, "staging") is None
+
+
+def test_an_open_pull_request_did_not_become_its_head(host: CodeHost) -> None:
+    head = host.commit("feature", "one")
+    host.people.open("feature", "main", title="Add a bucket", author="ada")
+    assert host.adapter.pull_request_of(head, "main") is None
+
+
+def test_a_comment_is_created_once_and_then_replaced(host: CodeHost) -> None:
+    host.commit("feature", "one")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    host.adapter.comment(number, MARKER, f"{MARKER}\nfirst")
+    host.adapter.comment(number, MARKER, f"{MARKER}\nsecond")
+    assert host.people.comments(number) == [f"{MARKER}\nsecond"]
+
+
+def test_comments_with_different_markers_stand_beside_each_other(host: CodeHost) -> None:
+    host.commit("feature", "one")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    other = "<!-- gitops:preview:prod -->"
+    host.adapter.comment(number, MARKER, f"{MARKER}\ndev")
+    host.adapter.comment(number, other, f"{other}\nprod, and a mention of {MARKER}")
+    host.adapter.comment(number, MARKER, f"{MARKER}\ndev again")
+    assert host.people.comments(number) == [f"{MARKER}\ndev again", f"{other}\nprod, and a mention of {MARKER}"]
+
+
+def test_a_pull_request_that_does_not_exist_is_an_error_that_names_it(host: CodeHost) -> None:
+    with pytest.raises(CodeHostFailed, match="41"):
+        host.adapter.pull_request(41)
+    with pytest.raises(CodeHostFailed, match="41"):
+        host.adapter.comment(41, MARKER, f"{MARKER}\ntext")
