@@ -1,0 +1,275 @@
+"""The review comment: what a pull request would do, as Markdown for its reviewers.
+
+Three questions, in this order: what is destroyed, what changes, and can this be trusted. The comment never exceeds
+its limit and is never cut: it is planned as an index first, and gains detail in the order of what matters while there
+is room (`gitops.flow.layout`). Text from outside is always inside code (`gitops.flow.markdown`).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from gitops.flow import layout, markdown, wording
+from gitops.flow.layout import Section
+from gitops.flow.wording import Weight
+from gitops.model import AffectedStack, Outcome, Plan, PolicyLevel, Reason, ResourceChange, Stack, Verdict
+
+COMMENT_LIMIT = 65_000
+"""Bytes. GitHub refuses a body over 65,536 characters; the poster needs some for itself."""
+
+STEP_SUMMARY_LIMIT = 1_000_000
+"""Bytes. GitHub drops a step summary over 1 MiB."""
+
+_DESTROYED_SHOWN = 20
+_NAMED_STACKS = 12
+_TEXT_LINES = 40
+_LINE_LIMIT = 400
+# What stands in a web address as it is; a parenthesis or a space would end the Markdown link.
+_URL_CHARACTERS = ":/?#&=%+,;@~-._"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewFailure:
+    """A preview that did not produce a plan; `diagnostics` are without secrets."""
+
+    message: str
+    diagnostics: tuple[str, ...] = ()
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StackReview:
+    """What a change does to one affected stack."""
+
+    affected: AffectedStack
+    result: Plan | PreviewFailure
+
+    @property
+    def stack(self) -> Stack:
+        """The stack under review."""
+        return self.affected.stack
+
+    @property
+    def changes(self) -> tuple[ResourceChange, ...]:
+        """The changes of its plan, as a reviewer wants them; none when the preview failed."""
+        return wording.ordered(self.result.changes) if isinstance(self.result, Plan) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything the comment tells about one change and one environment.
+
+    `stacks` are the affected stacks in any order; `unaffected` counts the environment's others. `verdict` is the
+    gate's answer as of now, where it was asked. `report_url` leads to the whole report (empty: there is none).
+    """
+
+    environment: str
+    base: str
+    head: str
+    stacks: tuple[StackReview, ...] = ()
+    unaffected: int = 0
+    verdict: Verdict | None = None
+    report_url: str = ""
+
+    def ordered(self) -> tuple[StackReview, ...]:
+        """Failed previews first, then by the gravest change, then by name."""
+        return tuple(sorted(self.stacks, key=_order))
+
+
+def marker(environment: str) -> str:
+    """The first line of the comment, by which the next run finds it again."""
+    return f"<!-- gitops:preview:{''.join(c if c.isalnum() or c in '._-' else '_' for c in environment)} -->"
+
+
+def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
+    """The whole comment, at most `limit` bytes of UTF-8 (at least 20,000 are needed for a faithful index)."""
+    stacks = review.ordered()
+    listed = [s for s in stacks if _deserves_section(s)]
+    top = [marker(review.environment), _title(review), "", _facts(review), *_alerts(stacks), *_gate(review.verdict)]
+    bottom = ["", _quiet(review), "", "---", *_next(review), ""]
+    room = limit - layout.size(top) - layout.size(bottom)
+    index = _index(listed, room // 3) if len(listed) > 1 else []
+    sections = layout.arrange([_section(s) for s in listed], room - layout.size(index) - 500)
+    left = len(listed) - len(sections)
+    more = (
+        ["", f"{wording.plural(left, 'stack')} without a section here, for want of room.{_report(review)}"]
+        if left
+        else []
+    )
+    return "\n".join([*top, *index, *(line for section in sections for line in section), *more, *bottom])
+
+
+def _order(review: StackReview) -> tuple[int, Stack]:
+    if isinstance(review.result, PreviewFailure):
+        return -1, review.stack
+    return min((wording.weight(change) for change in review.result.changes), default=99), review.stack
+
+
+def _deserves_section(review: StackReview) -> bool:
+    plan = review.result
+    return isinstance(plan, PreviewFailure) or bool(plan.changes or plan.findings or plan.warnings)
+
+
+def _all_changes(stacks: Iterable[StackReview]) -> list[ResourceChange]:
+    return [change for s in stacks for change in s.changes]
+
+
+def _title(review: Review) -> str:
+    failed = sum(isinstance(s.result, PreviewFailure) for s in review.stacks)
+    return f"## {wording.headline(markdown.code(review.environment), _all_changes(review.stacks), failed)}"
+
+
+def _facts(review: Review) -> str:
+    changed = sum(bool(s.changes) for s in review.stacks)
+    affected = wording.plural(len(review.stacks), "affected stack")
+    parts = [f"{changed:,} of {affected} {'changes' if changed == 1 else 'change'}"]
+    if review.unaffected:
+        parts.append(f"{wording.plural(review.unaffected, 'other stack')} not affected")
+    parts.append(f"{markdown.code(wording.short(review.base))} → {markdown.code(wording.short(review.head))}")
+    return " · ".join(parts)
+
+
+def _alerts(stacks: tuple[StackReview, ...]) -> list[str]:
+    lines: list[str] = []
+    destroyed = [(s.stack, change) for s in stacks for change in s.changes if change.operation.destroys]
+    if destroyed:
+        lines += ["", "> [!CAUTION]"]
+        for stack, change in destroyed[:_DESTROYED_SHOWN]:
+            notes = "; ".join(note for note in (wording.cause(change), wording.protection(change)) if note)
+            where = f" in {markdown.code(stack.label)}" if len(stacks) > 1 else ""
+            lines.append(f"> - **{change.operation}** {markdown.code(wording.resource(change))}{where}: {_safe(notes)}")
+        if len(destroyed) > _DESTROYED_SHOWN:
+            rest = [change for _, change in destroyed[_DESTROYED_SHOWN:]]
+            lines.append(f"> - and {len(rest):,} more: {wording.tally(rest)}")
+    findings = [finding for s in stacks if isinstance(s.result, Plan) for finding in s.result.findings]
+    violated = sum(finding.level is PolicyLevel.MANDATORY for finding in findings)
+    unevaluated = sum(finding.level is PolicyLevel.NOT_EVALUATED for finding in findings)
+    if violated:
+        verb = "policy is" if violated == 1 else "policies are"
+        lines += ["", "> [!CAUTION]", f"> {violated:,} mandatory {verb} violated: this cannot be applied as it is."]
+    if unevaluated:
+        noun = "policy" if unevaluated == 1 else "policies"
+        lines += ["", "> [!WARNING]", f"> {unevaluated:,} {noun} could not be evaluated. Not evaluated is not passed."]
+    return lines
+
+
+def _safe(text: str) -> str:
+    """Words of ours that may carry a property's name: the whole in code when they carry anything but plain letters."""
+    return text if all(c.isalnum() or c in " ,;:" for c in text.replace("`protect`", "")) else markdown.code(text)
+
+
+def _gate(verdict: Verdict | None) -> list[str]:
+    if verdict is None:
+        return []
+    answers = {
+        Outcome.ALLOW: "**Gate: open.** The apply may run.",
+        Outcome.WAIT: "**Gate: waiting.** The apply may not run yet.",
+        Outcome.REFUSE: "**Gate: refused.** The apply may not run.",
+    }
+    rules = [f"{rule.outcome:<7} {wording.clip(rule.rule)}: {wording.clip(rule.reason, 400)}" for rule in verdict.rules]
+    return ["", answers[verdict.outcome], "", *markdown.fenced(rules)]
+
+
+def _index(stacks: list[StackReview], room: int) -> list[str]:
+    lines = ["", "| stack | destroyed | changed | created | plan |", "|---|---:|---:|---:|---|"]
+    room -= layout.size(lines) + 200
+    for position, stack in enumerate(stacks):
+        row = _index_row(stack)
+        room -= layout.size([row])
+        if room < 0:
+            rest = _all_changes(stacks[position:])
+            return [*lines, "", f"and {wording.plural(len(stacks) - position, 'more stack')}: {wording.tally(rest)}"]
+        lines.append(row)
+    return lines
+
+
+def _index_row(review: StackReview) -> str:
+    stack = markdown.html_code(review.stack.label)
+    if isinstance(review.result, PreviewFailure):
+        return f"| {stack} | | | | **preview failed** |"
+    weights = Counter(wording.weight(change) for change in review.changes)
+    destroyed = weights[Weight.DESTROYS]
+    changed = weights[Weight.CHANGES] + weights[Weight.UNKNOWN]
+    cells = [f"**{destroyed:,}**" if destroyed else "", f"{changed:,}" if changed else ""]
+    cells.append(f"{weights[Weight.CREATES]:,}" if weights[Weight.CREATES] else "")
+    return f"| {stack} | {' | '.join(cells)} | {markdown.html_code(wording.short(review.result.plan_digest))} |"
+
+
+def _section(review: StackReview) -> Section:
+    label = markdown.code(review.stack.label)
+    if isinstance(review.result, PreviewFailure):
+        return Section(["", f"### {label}: preview failed", *_failure(review.result)], _why(review.affected.reasons))
+    plan = review.result
+    opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}", *_findings(plan)]
+    digests = [markdown.code(wording.short(digest)) for digest in (plan.plan_digest, plan.input_digest)]
+    footer = f"<sub>plan {digests[0]} · inputs {digests[1]} · {plan.unchanged:,} unchanged</sub>"
+    closing = [*_why(review.affected.reasons), "", footer]
+    return Section(opening, closing, [layout.entry(change) for change in review.changes])
+
+
+def _failure(failure: PreviewFailure) -> list[str]:
+    texts = [failure.message, *failure.diagnostics]
+    lines = [wording.clip(line, _LINE_LIMIT) for text in texts for line in text.splitlines() or [""]]
+    return [*_bounded(lines), *(["", f"Next: {markdown.code(failure.hint)}"] if failure.hint else [])]
+
+
+def _findings(plan: Plan) -> list[str]:
+    lines: list[str] = []
+    for finding in sorted(plan.findings, key=lambda f: (list(PolicyLevel).index(f.level), f.pack, f.policy, f.urn)):
+        where = f"  {wording.resource_of(finding.urn)}" if finding.urn else ""
+        lines.append(f"{finding.level}: {wording.clip(finding.pack)}/{wording.clip(finding.policy)}{where}")
+        lines += [f"    {wording.clip(line, _LINE_LIMIT)}" for line in finding.message.splitlines()]
+    shown = ["", "**Policy**", "", *_bounded(lines)] if lines else []
+    warnings = [
+        f"{wording.resource_of(w.urn) + ': ' if w.urn else ''}{wording.clip(line, _LINE_LIMIT)}"
+        for w in plan.warnings
+        for line in w.message.splitlines()
+    ]
+    if warnings:
+        shown += ["", *markdown.folded(f"Warnings of the engine: {len(plan.warnings):,}", _bounded(warnings))]
+    return shown
+
+
+def _bounded(lines: list[str]) -> list[str]:
+    rest = [f"… {wording.plural(len(lines) - _TEXT_LINES, 'more line')}"] if len(lines) > _TEXT_LINES else []
+    return ["", *markdown.fenced([*lines[:_TEXT_LINES], *rest])]
+
+
+def _why(reasons: tuple[Reason, ...]) -> list[str]:
+    """Why the stack is affected: one reason in a sentence, more of them folded."""
+    if len(reasons) == 1:
+        return [
+            "",
+            f"Affected by {markdown.code(reasons[0].path)} ({reasons[0].kind}: {markdown.code(reasons[0].text)}).",
+        ]
+    lines = [f"{reason.kind}: {wording.clip(reason.path)}  {wording.clip(reason.text)}" for reason in sorted(reasons)]
+    return ["", *markdown.folded(f"Affected for {len(reasons):,} reasons", _bounded(lines))] if lines else []
+
+
+def _quiet(review: Review) -> str:
+    """The stacks that need no attention, in one line."""
+    quiet = [markdown.code(s.stack.label) for s in review.ordered() if not _deserves_section(s)]
+    if not quiet:
+        return "Every affected stack is listed above." if review.stacks else "No stack is affected."
+    shown = quiet[:_NAMED_STACKS] + ([f"{len(quiet) - _NAMED_STACKS:,} more"] if len(quiet) > _NAMED_STACKS else [])
+    return f"Affected, but without changes: {wording.listed(shown)}."
+
+
+def _next(review: Review) -> list[str]:
+    failed = any(isinstance(s.result, PreviewFailure) for s in review.stacks)
+    if failed:
+        text = "Nothing of this can be applied while a preview fails. Fix the cause and push: this comment is replaced."
+    elif not _all_changes(review.stacks):
+        text = "Merging changes no infrastructure."
+    else:
+        these = "this plan" if len(review.stacks) == 1 else "these plans"
+        text = (
+            f"Merging applies exactly {these}. If the state, the program or a provider moves before that "
+            "so that a plan becomes another, the apply is refused and nothing is touched."
+        )
+    return ["", f"**What happens next.** {text}{_report(review)}"]
+
+
+def _report(review: Review) -> str:
+    return f" [The full report]({quote(review.report_url, safe=_URL_CHARACTERS)})." if review.report_url else ""

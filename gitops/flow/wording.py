@@ -1,0 +1,209 @@
+"""The words and the order in which every view speaks of resource changes; plain text, no markup.
+
+Whatever comes from a program, a provider or a pull request passes `visible` first: a resource's name can hold
+line breaks, terminal escapes or characters that reverse the reading direction.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+from gitops.model import MovedInput, Operation, PropertyKind, ResourceChange
+
+DIGEST_LENGTH = 12
+"""Shown characters of a digest or commit: 48 bits, enough to tell two apart and to find either in the ledger."""
+
+# Categories of characters that steer instead of showing: control, format (zero width, bidirectional), surrogate,
+# private use, unassigned, line and paragraph separators.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+_NAME_LIMIT = 160
+
+
+class Weight(IntEnum):
+    """How much a change asks of a reviewer; views list changes in this order."""
+
+    DESTROYS = 0
+    UNKNOWN = 1
+    CHANGES = 2
+    CREATES = 3
+    BOOKKEEPING = 4
+
+
+TITLES = {
+    Weight.DESTROYS: "Destroys",
+    Weight.UNKNOWN: "Operations this version does not know",
+    Weight.CHANGES: "Changes",
+    Weight.CREATES: "Creates",
+    Weight.BOOKKEEPING: "Bookkeeping",
+}
+BOOKKEEPING_NOTE = "provider versions, reads, and updates in which no property differs"
+
+MARKS = {
+    Operation.CREATE: "+",
+    Operation.IMPORT: "=",
+    Operation.UPDATE: "~",
+    Operation.REPLACE: "-/+",
+    Operation.DELETE: "-",
+    Operation.READ: ">",
+    Operation.DISCARD: "<",
+    Operation.REFRESH: "~",
+    Operation.UNKNOWN: "?",
+}
+
+MOVED_TITLES = {
+    MovedInput.STATE: "the state of the stack",
+    MovedInput.PROGRAM: "the program",
+    MovedInput.CONFIG: "the stack's configuration",
+    MovedInput.ENGINE: "the engine or a provider",
+    MovedInput.POLICY: "a policy or what it found",
+}
+
+# The operations of a one-line summary, most destructive first.
+_TALLY_ORDER = (
+    Operation.DELETE,
+    Operation.REPLACE,
+    Operation.UNKNOWN,
+    Operation.UPDATE,
+    Operation.IMPORT,
+    Operation.CREATE,
+    Operation.REFRESH,
+    Operation.READ,
+    Operation.DISCARD,
+)
+
+
+def visible(text: str) -> str:
+    """The text on one line, with every character that steers a terminal or a page shown as an escape.
+
+    `##[` starts a workflow command anywhere in a line of a GitHub Actions log; it is broken up here. A `::` command
+    must start its line, and every view puts something of its own there.
+    """
+    shown = "".join(_escape(character) for character in text) if not text.isascii() or not text.isprintable() else text
+    return shown.replace("##[", "#\\u0023[")
+
+
+def _escape(character: str) -> str:
+    if unicodedata.category(character) not in _INVISIBLE:
+        return character
+    code = ord(character)
+    return _SHORT_ESCAPES.get(character) or (f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}")
+
+
+def clip(text: str, limit: int = _NAME_LIMIT) -> str:
+    """Visible text of at most about `limit` characters; a longer one says how long it is."""
+    shown = visible(text)
+    return shown if len(shown) <= limit else f"{shown[:limit]}… ({len(text):,} characters)"
+
+
+def short(digest: str) -> str:
+    """The start of a digest or commit."""
+    return visible(digest.removeprefix("sha256:")[:DIGEST_LENGTH])
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 resource`, `2 resources`, `1,000 properties`."""
+    if count != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def resource_type(token: str) -> str:
+    """A type token as people write it: `aws:s3/bucket:Bucket` is `aws:s3:Bucket`; others stay as they are."""
+    parts = token.split(":")
+    if len(parts) == 3 and "/" in parts[1]:
+        module, _, file = parts[1].rpartition("/")
+        if file.lower() == parts[2].lower():
+            token = f"{parts[0]}:{module}:{parts[2]}"
+    return clip(token)
+
+
+def resource(change: ResourceChange) -> str:
+    """A resource by type and logical name."""
+    return f"{resource_type(change.type)} {clip(change.name)}"
+
+
+def resource_of(urn: str) -> str:
+    """A resource by type and logical name when only its URN is known."""
+    parts = urn.split("::", 3)
+    if len(parts) < 4:
+        return clip(urn)
+    return f"{resource_type(parts[2].rsplit('$', 1)[-1])} {clip(parts[3])}"
+
+
+def weight(change: ResourceChange) -> Weight:
+    """How much this change asks of a reviewer."""
+    if change.operation.destroys:
+        return Weight.DESTROYS
+    if change.operation is Operation.UNKNOWN:
+        return Weight.UNKNOWN
+    if change.operation in (Operation.READ, Operation.REFRESH, Operation.DISCARD):
+        return Weight.BOOKKEEPING
+    if change.operation is Operation.UPDATE and _is_provider_upgrade(change):
+        return Weight.BOOKKEEPING
+    return Weight.CREATES if change.operation is Operation.CREATE else Weight.CHANGES
+
+
+def _is_provider_upgrade(change: ResourceChange) -> bool:
+    """An update without a property is how a moved provider shows on its resources; on the provider it is `version`."""
+    if change.type.startswith("pulumi:providers:"):
+        return all(item.path in ("version", "pluginDownloadURL") for item in change.properties)
+    return not change.properties
+
+
+def ordered(changes: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
+    """The changes as a reviewer wants them: what destroys first, then by type and name."""
+    return tuple(sorted(changes, key=lambda change: (weight(change), change.operation, change.type, change.urn)))
+
+
+def tally(changes: Iterable[ResourceChange]) -> str:
+    """`1 to delete, 2 to replace, 3 to create`; empty for no changes."""
+    counts = Counter(change.operation for change in changes)
+    words = {Operation.UNKNOWN: "in an unknown way"}
+    return ", ".join(
+        f"{counts[operation]:,} {words.get(operation, f'to {operation}')}"
+        for operation in _TALLY_ORDER
+        if counts[operation]
+    )
+
+
+def headline(environment: str, changes: Sequence[ResourceChange], failed: int) -> str:
+    """The verdict of a whole preview in one line; `failed` stacks have no plan."""
+    if failed:
+        return f"{environment}: the preview of {plural(failed, 'stack')} failed"
+    if not changes:
+        return f"{environment}: nothing changes"
+    destroyed = sum(change.operation.destroys for change in changes)
+    grave = f"{plural(destroyed, 'resource')} destroyed" if destroyed else "nothing is destroyed"
+    return f"{environment}: {grave} ({tally(changes)})"
+
+
+def cause(change: ResourceChange) -> str:
+    """Why something that exists goes away; empty for a change that destroys nothing."""
+    if change.operation is Operation.DELETE:
+        return "no longer in the program"
+    if change.operation is not Operation.REPLACE:
+        return ""
+    paths = sorted({clip(item.path) for item in change.properties if item.replaces})
+    if not paths:
+        return "the provider cannot change it in place"
+    shown = paths[:3] + ([f"{len(paths) - 3} more"] if len(paths) > 3 else [])
+    kinds = {item.kind for item in change.properties if item.replaces}
+    verb = "is removed" if kinds == {PropertyKind.DELETE} else "is added" if kinds == {PropertyKind.ADD} else "changes"
+    if len(paths) > 1:
+        verb = verb.replace("is ", "are ").replace("changes", "change")
+    return f"{listed(shown)} {verb}"
+
+
+def protection(change: ResourceChange) -> str:
+    """What protection means for a change that destroys; empty where it means nothing."""
+    if change.protected and change.operation.destroys:
+        return "protected: the apply stops here until `protect` is taken off in a change of its own"
+    return ""

@@ -1,0 +1,297 @@
+"""What people read in a terminal: plans, refusals, verdicts, progress, errors, the ledger, the environments.
+
+Values in, rich renderables out; `console` makes the console that prints them. Text from outside passes `visible`
+or `clip`, so that it can neither steer the terminal nor, in a log of GitHub Actions, the runner.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gitops.errors import EngineFailed, GitOpsError, Refused, UsageError, Waiting
+from gitops.flow import properties, wording
+from gitops.flow.comment import PreviewFailure, Review
+from gitops.flow.compare import kind_of_file
+from gitops.flow.status import EnvironmentStatus
+from gitops.flow.wording import clip, plural, short, visible
+from gitops.model import (
+    Lease,
+    MovedInput,
+    Outcome,
+    Plan,
+    PlanDifference,
+    PolicyLevel,
+    Record,
+    RecordKind,
+    ResourceChange,
+    ResourceStep,
+    Verdict,
+)
+from gitops.views.lines import Lines, add_change, add_moved, add_property
+
+_OUTCOME_STYLES = {Outcome.ALLOW: "bold green", Outcome.WAIT: "bold yellow", Outcome.REFUSE: "bold red"}
+_OUTCOME_TITLES = {Outcome.ALLOW: "Allowed", Outcome.WAIT: "Waiting", Outcome.REFUSE: "Refused"}
+_RECORD_STYLES = {
+    RecordKind.APPLIED: "green",
+    RecordKind.RELEASE: "bold green",
+    RecordKind.APPLY_FAILED: "red",
+    RecordKind.REFUSED: "red",
+    RecordKind.REPAIRED: "yellow",
+    RecordKind.APPLY_STARTED: "dim",
+}
+_FINDING_STYLES = {
+    PolicyLevel.MANDATORY: "bold red",
+    PolicyLevel.ADVISORY: "yellow",
+    PolicyLevel.NOT_EVALUATED: "bold yellow",
+}
+# Wide enough that nothing wraps: a line that begins with `::` would be a command to the runner of GitHub Actions.
+_NO_WRAP = 100_000
+
+
+def console(stream: TextIO) -> Console:
+    """A console on `stream`: colours and wrapping on a terminal, plain whole lines elsewhere; NO_COLOR is respected."""
+    width = None if stream.isatty() else _NO_WRAP
+    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+
+
+def review(review: Review) -> RenderableType:
+    """A whole preview: the verdict, every stack with something to look at, the quiet ones in a line."""
+    plans = [s.result for s in review.ordered() if isinstance(s.result, Plan)]
+    changes = [change for item in plans for change in item.changes]
+    failed = len(review.stacks) - len(plans)
+    headline = Lines()
+    headline.add(wording.headline(clip(review.environment), changes, failed), "bold red" if failed else "bold")
+    parts: list[RenderableType] = [headline]
+    for item in review.ordered():
+        reasons = Lines()
+        for reason in item.affected.reasons:
+            reasons.add(f"  affected by {clip(reason.path)} ({reason.kind}): {clip(reason.text)}", "dim")
+        if isinstance(item.result, PreviewFailure):
+            parts += [Text(), _failure(clip(item.stack.label), item.result), reasons]
+        elif item.result.changes or item.result.findings:
+            parts += [Text(), plan(item.result), reasons]
+    quiet = [clip(s.stack.label) for s in review.ordered() if isinstance(s.result, Plan) and not s.result.changes]
+    footer = Lines()
+    footer.add()
+    if quiet:
+        footer.add(f"Affected, but without changes: {wording.listed(quiet)}.", "dim")
+    if review.unaffected or not review.stacks:
+        footer.add(f"Not affected: {plural(review.unaffected, 'stack')}.", "dim")
+    return Group(*parts, footer)
+
+
+def _failure(label: str, failure: PreviewFailure) -> Lines:
+    lines = Lines()
+    lines.add(f"{label}: preview failed", "bold red")
+    for text in (failure.message, *failure.diagnostics):
+        for line in text.splitlines():
+            lines.add(f"  │ {visible(line)}", hang=4)
+    if failure.hint:
+        lines.add(f"  Next: {visible(failure.hint)}", "bold", hang=4)
+    return lines
+
+
+def plan(plan: Plan) -> RenderableType:
+    """One stack's plan: counts, digests, and every change with its properties, what destroys first."""
+    lines = Lines()
+    lines.add(f"{clip(plan.stack.label)}: {wording.tally(plan.changes) or 'no changes'}", "bold")
+    digests = f"plan {short(plan.plan_digest)}  inputs {short(plan.input_digest)}  commit {short(plan.commit)}"
+    lines.add(f"  {digests}  {plan.unchanged:,} unchanged", "dim")
+    for finding in plan.findings:
+        where = f" on {wording.resource_of(finding.urn)}" if finding.urn else ""
+        rule = f"{clip(finding.pack)}/{clip(finding.policy)}"
+        lines.add(f"  policy, {finding.level}: {rule}{where}", _FINDING_STYLES[finding.level], hang=4)
+        for line in finding.message.splitlines():
+            lines.add(f"    │ {visible(line)}", hang=6)
+    for warning in plan.warnings:
+        for line in warning.message.splitlines():
+            lines.add(f"  warning: {visible(line)}", "yellow", hang=4)
+    group = None
+    for change in wording.ordered(plan.changes):
+        if wording.weight(change) is not group:
+            group = wording.weight(change)
+            lines.add(f"  {wording.TITLES[group]}", "bold")
+        add_change(lines, change, indent=4)
+    return lines
+
+
+def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> RenderableType:
+    """Why an apply is refused: what moved since the approval, and what the apply would now do instead."""
+    lines = Lines()
+    lines.add(f"Refused: the plan for {clip(fresh.stack.label)} is not the one that was approved.", "bold red", hang=2)
+    for title, one in (("approved", approved), ("now", fresh)):
+        lines.add(f"  {title:<9} plan {short(one.plan_digest)}  commit {short(one.commit)}", "dim")
+    lines.add("What moved", "bold")
+    for moved in difference.moved:
+        lines.add(f"  {wording.MOVED_TITLES[moved]}", "bold")
+        _moved(lines, moved, difference, (approved, fresh))
+    if not difference.moved:
+        lines.add("  nothing that the plans name: the change itself differs")
+    lines.add("What the apply would do differently", "bold")
+    for change in difference.appeared:
+        lines.add("  it would now also", "bold")
+        add_change(lines, change, indent=4)
+    for change in difference.vanished:
+        lines.add("  it would no longer", "bold")
+        add_change(lines, change, indent=4)
+    for before, after in difference.altered:
+        lines.add(f"  it would treat {wording.resource(after)} differently", "bold", hang=4)
+        _altered(lines, before, after)
+    if not (difference.appeared or difference.vanished or difference.altered):
+        lines.add("  nothing, but it would start from something that nobody reviewed")
+    lines.add("Nothing was touched.", "bold")
+    lines.add("Next: preview the change again (`gitops preview`) and have the new plan approved.", hang=2)
+    return lines
+
+
+def _moved(lines: Lines, moved: MovedInput, difference: PlanDifference, plans: tuple[Plan, Plan]) -> None:
+    approved, fresh = plans
+    if moved is MovedInput.STATE:
+        before, after = approved.start, fresh.start
+        for urn in difference.moved_resources:
+            add_moved(lines, wording.resource_of(urn), before.resources.get(urn), after.resources.get(urn))
+        for urn in sorted(set(after.pending) - set(before.pending)):
+            lines.add(
+                f"    ! {wording.resource_of(urn)}: an operation on it was interrupted and is pending", "red", hang=6
+            )
+        for urn in sorted(set(before.pending) - set(after.pending)):
+            lines.add(
+                f"    ~ {wording.resource_of(urn)}: an operation that was pending has been settled", "yellow", hang=6
+            )
+        if not difference.moved_resources:
+            lines.add("    the whole differs, each resource is the same")
+    elif moved is MovedInput.ENGINE:
+        versions = approved.inputs.versions, fresh.inputs.versions
+        names = sorted(versions[0].keys() | versions[1].keys())
+        differing = [name for name in names if versions[0].get(name) != versions[1].get(name)]
+        for name in differing:
+            before_version, after_version = (clip(version.get(name, "absent")) for version in versions)
+            lines.add(f"    ~ {clip(name)}: {before_version} → {after_version}", "yellow", hang=6)
+        if not differing:
+            lines.add("    the pipeline that computed the plans is another version", hang=6)
+    else:
+        for path in difference.moved_files:
+            if kind_of_file(path, fresh.stack.name) is moved:
+                add_moved(lines, clip(path), approved.inputs.files.get(path), fresh.inputs.files.get(path))
+        if moved is MovedInput.POLICY:
+            findings = Counter(approved.findings), Counter(fresh.findings)
+            for mark, style, moved_findings in (
+                ("+", "red", findings[1] - findings[0]),
+                ("-", "green", findings[0] - findings[1]),
+            ):
+                for finding in moved_findings:
+                    rule = f"{clip(finding.pack)}/{clip(finding.policy)}: {clip(finding.message, 400)}"
+                    lines.add(f"    {mark} {finding.level}: {rule}", style, hang=6)
+
+
+def _altered(lines: Lines, before: ResourceChange, after: ResourceChange) -> None:
+    if before.operation is not after.operation:
+        lines.add(f"    {before.operation} → {after.operation}", "bold red" if after.operation.destroys else "yellow")
+    if before.protected is not after.protected:
+        lines.add(f"    {'no longer' if before.protected else 'now'} protected", "yellow")
+    if before.provider != after.provider:
+        lines.add(f"    provider {clip(before.provider)} → {clip(after.provider)}", "yellow", hang=6)
+    known, found = properties.lines(before), properties.lines(after)
+    for label, these, those in (("approved: ", known, set(found)), ("now:      ", found, set(known))):
+        for line in these:
+            if line not in those:
+                add_property(lines, line, indent=4, label=label)
+    if set(known) == set(found) and (before.properties or after.properties):
+        lines.add("    the same properties, with a value that is not shown (a secret, or part of a long text)", hang=6)
+
+
+def verdict(verdict: Verdict) -> RenderableType:
+    """A gate's answer with every rule that led to it."""
+    lines = Lines()
+    lines.add(f"Gate: {_OUTCOME_TITLES[verdict.outcome].lower()}", _OUTCOME_STYLES[verdict.outcome])
+    for rule in verdict.rules:
+        style = _OUTCOME_STYLES[rule.outcome].removeprefix("bold ")
+        lines.add(f"  {rule.outcome:<7} {clip(rule.rule)}: {visible(rule.reason)}", style, hang=10)
+    return lines
+
+
+def progress(label: str, step: ResourceStep) -> Text:
+    """One line of a running apply."""
+    word, style = ("failed", "bold red") if step.failed else ("done", "green") if step.done else ("…", "dim")
+    text = Text(f"  {clip(label)}  {visible(step.operation):<8} {wording.resource_of(step.urn)}  ")
+    return text.append(word, style)
+
+
+def error(error: GitOpsError) -> RenderableType:
+    """What went wrong or was refused, the engine's own words, and what to do next."""
+    title, style = "Failed", "bold red"
+    if isinstance(error, Refused):
+        title = "Refused"
+    elif isinstance(error, Waiting):
+        title, style = "Waiting", "bold yellow"
+    elif isinstance(error, UsageError):
+        title = "Usage"
+    first, *rest = error.message.splitlines() or [""]
+    lines = Lines()
+    lines.add(f"{title}: {visible(first)}", style, hang=2)
+    for line in rest:
+        lines.add(f"  {visible(line)}", hang=4)
+    if isinstance(error, EngineFailed):
+        for diagnostic in error.diagnostics:
+            for line in diagnostic.splitlines():
+                lines.add(f"  │ {visible(line)}", hang=4)
+    if error.hint:
+        lines.add(f"  Next: {visible(error.hint)}", hang=4)
+    return lines
+
+
+def ledger(records: Sequence[Record]) -> RenderableType:
+    """The ledger, oldest first, one record a line."""
+    if not records:
+        return Text("The ledger is empty: nothing was previewed or applied yet.")
+    table = _table("#", "when (UTC)", "what", "environment", "stack", "commit", "by")
+    for record in records:
+        cells = (f"{record.sequence}", _time(record.at), record.kind, clip(record.environment), clip(record.stack))
+        style = _RECORD_STYLES.get(record.kind, "")
+        table.add_row(*_cells((*cells, short(record.commit), clip(record.by))), style=style)
+    return table
+
+
+def status(rows: Iterable[EnvironmentStatus]) -> RenderableType:
+    """Each environment: what its branch holds, what is released, the last apply, leases, and what is pending."""
+    table = _table("environment", "branch", "at", "released", "last apply", "lease", "pending")
+    for row in rows:
+        last = row.last_apply
+        applied = f"{_time(last.at)} {last.outcome} by {clip(last.by)}" if last else "never"
+        branch_head = short(row.branch_head) if row.branch_head else "no such branch"
+        released = short(row.released) if row.released else "nothing"
+        cells = (clip(row.environment), clip(row.branch), branch_head, released, applied)
+        table.add_row(*_cells((*cells, "\n".join(map(_lease, row.leases)) or "free", _pending(row))))
+    return table
+
+
+def _lease(lease: Lease) -> str:
+    holder = lease.holder
+    who = f"{clip(holder.name)} on {clip(holder.host)} ({clip(holder.purpose)})"
+    return f"{clip(lease.stack)}: {who} until {_time(lease.expires_at)}"
+
+
+def _pending(row: EnvironmentStatus) -> str:
+    if not row.pending_commits:
+        return "nothing"
+    return f"{plural(len(row.pending_commits), 'commit')}, {plural(len(row.pending_files), 'file')}"
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _cells(texts: Iterable[str]) -> list[Text]:
+    return [Text(text) for text in texts]
