@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gitops.adapters.clock import SystemClock
 from gitops.adapters.github import GitHub
+from gitops.adapters.local_host import LocalHost
 from gitops.ports import CodeHostReader, CodeHostWriter
 from tests.workflows.simulated_github import REPOSITORY, TOKEN, SimulatedGitHub
 
@@ -80,6 +82,14 @@ def simulated_github(folder: Path) -> Iterator[CodeHost]:
     remote = bare_repository(folder)
     with SimulatedGitHub(remote) as github:
         yield CodeHost(GitHub(REPOSITORY, TOKEN, api=github.url, retries=0), PeopleOnGitHub(github), remote)
+
+
+@contextmanager
+def local_host(folder: Path) -> Iterator[CodeHost]:
+    """The sandbox's own code host; its adapter has the people's side as well."""
+    remote = bare_repository(folder)
+    host = LocalHost(remote, SystemClock())
+    yield CodeHost(host, host, remote)
 
 
 def bare_repository(folder: Path) -> Path:

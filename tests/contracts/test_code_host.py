@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gitops.errors import CodeHostFailed
-from tests.contracts.code_hosts import CodeHost, simulated_github
+from tests.contracts.code_hosts import CodeHost, local_host, simulated_github
 
-HOSTS = {"GitHub (simulated)": simulated_github}
+HOSTS = {"GitHub (simulated)": simulated_github, "local host (simulated)": local_host}
 MARKER = "<!-- gitops:preview:dev -->"
 
 

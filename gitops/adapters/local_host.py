@@ -1,0 +1,243 @@
+"""A simulated code host: pull requests of a local bare repository, kept in a file inside of it.
+
+Everything Git is real: heads are read from the branches, a merge is Git's own. What is played are the
+people's side of GitHub: pull requests, approvals, comments. Anybody may act as anybody here.
+"""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gitops.errors import CodeHostFailed, Refused, UsageError
+from gitops.model import Approval, PullRequest
+from gitops.ports import Clock
+
+if TYPE_CHECKING:  # GitPython takes 0.1 s to import
+    from gitops.adapters.git_command import GitCommand
+
+FILE = "pull-requests.json"
+# Who the pipeline's comments are by; a comment of a person that copies a marker is left alone.
+PIPELINE = "gitops"
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment below a pull request."""
+
+    by: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A pull request as the file has it. `head` is the branch's commit when the entry was last written."""
+
+    number: int
+    title: str
+    author: str
+    base: str
+    branch: str
+    head: str
+    approvals: tuple[Approval, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    merged_as: str | None = None
+
+
+class LocalHost:
+    """One bare repository's pull requests, as `CodeHostReader` and `CodeHostWriter`, and what people do to them."""
+
+    def __init__(self, remote: Path, clock: Clock) -> None:
+        self._remote = remote
+        self._clock = clock
+
+    # --- what the pipeline asks ---------------------------------------------------------------
+
+    def pull_request(self, number: int) -> PullRequest:
+        """One pull request with its approvals. Raises CodeHostFailed when there is none of that number."""
+        return _as_pull_request(self._current(self._find(self._read(), number)))
+
+    def pull_request_of(self, commit: str, branch: str) -> PullRequest | None:
+        """The pull request that became `commit` on `branch`, or None. Raises CodeHostFailed."""
+        for entry in self._read():
+            current = self._current(entry)
+            if current.base == branch and current.merged_as == commit:
+                return _as_pull_request(current)
+        return None
+
+    def comment(self, number: int, marker: str, body: str) -> None:
+        """Keep exactly one comment of the pipeline that starts with `marker`. Raises CodeHostFailed."""
+        if not body.startswith(marker):
+            body = f"{marker}\n{body}"
+        with self._changing(number) as entry:
+            ours = Comment(PIPELINE, body)
+            old = [c for c in entry.comments if c.by == PIPELINE and c.body.startswith(marker)]
+            kept = tuple(ours if c in old[:1] else c for c in entry.comments) if old else (*entry.comments, ours)
+            self._put(replace(entry, comments=kept))
+
+    # --- what people do -----------------------------------------------------------------------
+
+    def open(self, branch: str, base: str, *, title: str, author: str) -> int:
+        """Open a pull request; its number. Raises UsageError when there is nothing to merge."""
+        head, target = self._branch(branch), self._branch(base)
+        for name, commit in ((branch, head), (base, target)):
+            if commit is None:
+                raise UsageError(f"There is no branch {name!r} on {self._remote}.", hint="Push it first.")
+        if self._succeeds("merge-base", "--is-ancestor", f"{head}", f"{target}"):
+            raise UsageError(f"{base!r} contains {branch!r} already: there is nothing to merge.")
+        with self._locked():
+            entries = self._read()
+            for entry in map(self._current, entries):
+                if (entry.branch, entry.base, entry.merged_as) == (branch, base, None):
+                    raise UsageError(f"Pull request {entry.number} from {branch!r} into {base!r} is open already.")
+            number = max((entry.number for entry in entries), default=0) + 1
+            self._write([*entries, Entry(number, title, author, base, branch, str(head))])
+        return number
+
+    def approve(self, number: int, by: str) -> Approval:
+        """Approve the pull request at its head as it is now. Raises UsageError for the author and after the merge."""
+        with self._changing(number) as entry:
+            if entry.author == by:
+                raise UsageError(
+                    f"{by} opened pull request {number} and cannot approve it.", hint="Name somebody else with --as."
+                )
+            if entry.merged_as:
+                raise UsageError(f"Pull request {number} is merged already.")
+            approval = Approval(by=by, commit=entry.head, at=self._clock.now())
+            others = tuple(a for a in entry.approvals if a.by != by)
+            self._put(replace(entry, approvals=(*others, approval)))
+            return approval
+
+    def merge(self, number: int, *, squash: bool = False, by: str = "") -> str:
+        """Merge into the base branch; the commit it became. Raises Refused when the branches conflict.
+
+        Like the web page of a code host it asks no gate: the pipeline's gate comes before the apply.
+        """
+        with self._changing(number) as entry:
+            if entry.merged_as:
+                raise UsageError(f"Pull request {number} is merged already, as {entry.merged_as[:12]}.")
+            old = self._branch(entry.base)
+            if old is None:
+                raise CodeHostFailed(f"The branch {entry.base!r} of pull request {number} is gone.")
+            tree = self._merged_tree(entry, old)
+            if squash:
+                commit = self._commit(tree, [old], entry.author, f"{entry.title} (#{number})")
+            else:
+                message = f"Merge pull request #{number} from {entry.branch}\n\n{entry.title}"
+                commit = self._commit(tree, [old, entry.head], by or entry.author, message)
+            if not self._succeeds("update-ref", f"refs/heads/{entry.base}", commit, old):
+                raise CodeHostFailed(f"{entry.base!r} moved while pull request {number} was merged.", hint="Try again.")
+            self._put(replace(entry, merged_as=commit))
+            return commit
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All pull requests, oldest first."""
+        return tuple(map(self._current, self._read()))
+
+    def comments(self, number: int) -> list[str]:
+        """The comments below a pull request, oldest first."""
+        return [comment.body for comment in self._find(self._read(), number).comments]
+
+    # --- the file and the repository ----------------------------------------------------------
+
+    def _current(self, entry: Entry) -> Entry:
+        """The entry with the head its branch has now; merged, when its head was merged and pushed by hand."""
+        if entry.merged_as:
+            return entry
+        entry = replace(entry, head=self._branch(entry.branch) or entry.head)
+        base = self._branch(entry.base)
+        if base is None or not self._succeeds("merge-base", "--is-ancestor", entry.head, base):
+            return entry
+        # The oldest commit of the base branch that has the head behind it; the head itself when it was a fast-forward.
+        after = self._git.text("rev-list", "--first-parent", "--ancestry-path", f"{entry.head}..{base}").split()
+        on_base = entry.head in self._git.text("rev-list", "--first-parent", base).split()
+        return replace(entry, merged_as=entry.head if on_base else after[-1])
+
+    def _merged_tree(self, entry: Entry, base: str) -> str:
+        options = ("--write-tree", "--name-only", "--no-messages", "-z")
+        status, out, errors = self._git.attempt("merge-tree", *options, base, entry.head)
+        tree, *conflicts = out.decode(errors="replace").rstrip("\0").split("\0")
+        if status == 1:
+            raise Refused(
+                f"Pull request {entry.number} conflicts with {entry.base!r} in {', '.join(conflicts)}.",
+                hint=f"Merge {entry.base} into {entry.branch}, settle the conflicts and push.",
+            )
+        if status:
+            raise CodeHostFailed(f"Git cannot merge {entry.branch!r} into {entry.base!r}: {errors}")
+        return tree
+
+    def _branch(self, name: str) -> str | None:
+        status, commit, _ = self._git.attempt("rev-parse", "--verify", "--quiet", f"refs/heads/{name}^{{commit}}")
+        return None if status else commit.decode().strip()
+
+    def _commit(self, tree: str, parents: Sequence[str], by: str, message: str) -> str:
+        """A commit written as an object, because `git commit-tree` takes its author from the environment only."""
+        who = f"{by} <{by}@localhost> {int(self._clock.now().timestamp())} +0000"
+        lines = [f"tree {tree}", *(f"parent {p}" for p in parents), f"author {who}", f"committer {who}", "", message]
+        return self._git.text("hash-object", "-t", "commit", "-w", "--stdin", stdin="\n".join([*lines, ""]).encode())
+
+    def _succeeds(self, *arguments: str) -> bool:
+        return self._git.attempt(*arguments)[0] == 0
+
+    @property
+    def _git(self) -> "GitCommand":
+        from gitops.adapters.git_command import GitCommand
+
+        if not self._remote.is_dir():
+            raise CodeHostFailed(f"The simulated code host's repository {self._remote} does not exist.")
+        return GitCommand(self._remote)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            lock = (self._remote / f"{FILE}.lock").open("w")
+        except OSError as error:
+            raise CodeHostFailed(f"{self._remote} cannot be written: {error.strerror}.") from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _changing(self, number: int) -> Iterator[Entry]:
+        """The entry as it is now, under the lock in which `_put` replaces it."""
+        with self._locked():
+            yield self._current(self._find(self._read(), number))
+
+    def _find(self, entries: Sequence[Entry], number: int) -> Entry:
+        for entry in entries:
+            if entry.number == number:
+                return entry
+        raise CodeHostFailed(f"There is no pull request {number} on {self._remote} (simulated code host).")
+
+    def _read(self) -> list[Entry]:
+        file = self._remote / FILE
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=list[Entry])
+        except FileNotFoundError:
+            return []
+        except (OSError, msgspec.DecodeError) as error:
+            raise CodeHostFailed(f"{file} cannot be read: {error}.") from error
+
+    def _put(self, changed: Entry) -> None:
+        self._write([changed if entry.number == changed.number else entry for entry in self._read()])
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        beside = self._remote / f"{FILE}.new"
+        beside.write_bytes(msgspec.json.format(msgspec.json.encode(entries)))
+        beside.replace(self._remote / FILE)
+
+
+def _as_pull_request(entry: Entry) -> PullRequest:
+    return PullRequest(
+        number=entry.number,
+        title=entry.title,
+        author=entry.author,
+        base=entry.base,
+        head=entry.head,
+        approvals=entry.approvals,
+        merged_as=entry.merged_as,
+    )
