@@ -1,0 +1,105 @@
+"""Git as a command, through GitPython: arguments in, bytes out, errors without credentials."""
+
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import git
+
+from gitops.errors import GitFailed, RemoteUnreachable
+
+# Git must ask nobody for a password in a job without a terminal, and speak English so that errors read alike.
+# Commits that the pipeline makes (ledger records, leases) carry its own name, whatever the machine's configuration.
+_ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+    "GIT_AUTHOR_NAME": "gitops",
+    "GIT_AUTHOR_EMAIL": "gitops@localhost",
+    "GIT_COMMITTER_NAME": "gitops",
+    "GIT_COMMITTER_EMAIL": "gitops@localhost",
+}
+
+
+class GitCommand:
+    """Runs Git in one repository. Safe to use from several threads."""
+
+    def __init__(self, folder: Path | str, remote: str = "origin") -> None:
+        self._repo = git.Repo(folder, search_parent_directories=True)
+        self.remote = remote
+
+    def attempt(self, *arguments: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
+        """Exit code, output and error text."""
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin)
+            given.seek(0)
+            status, output, errors = self._repo.git.execute(
+                ["git", *arguments],
+                istream=given,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                env=_ENVIRONMENT,
+            )
+        return int(status), bytes(output), _without_credentials(str(errors))
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """The output of a command that must succeed. Raises GitFailed."""
+        status, output, errors = self.attempt(*arguments, stdin=stdin)
+        if status:
+            raise GitFailed(f"`git {' '.join(arguments)}` failed in {self._repo.git_dir}: {errors}")
+        return output
+
+    def text(self, *arguments: str, stdin: bytes = b"") -> str:
+        """The output as stripped text."""
+        return self.run(*arguments, stdin=stdin).decode().strip()
+
+    def remote_refs(self, *patterns: str) -> Mapping[str, str]:
+        """Ref → object id on the remote now. Raises RemoteUnreachable."""
+        status, output, errors = self.attempt("ls-remote", self.remote, *patterns)
+        if status:
+            raise self._unreachable("read", errors)
+        lines = (line.split("\t") for line in output.decode().splitlines())
+        return {ref: object_id for object_id, ref in lines}
+
+    def fetch(self, *refs: str) -> None:
+        """Bring the objects of remote refs here. Raises RemoteUnreachable."""
+        # No local ref is written (--refmap=): processes that share a clone would fight over its lock.
+        options = ["--quiet", "--no-tags", "--refmap=", "--no-write-fetch-head", "--no-auto-maintenance"]
+        status, _, errors = self.attempt("fetch", *options, self.remote, *refs)
+        if status:
+            raise self._unreachable("fetch from", errors)
+
+    def swap_ref(self, ref: str, expected: str, wanted: str) -> bool:
+        """Compare and swap a remote ref ("" stands for absent): False when something else stood there.
+
+        The remote checks the old value under the ref's lock, so of many writers exactly one wins. Raises
+        RemoteUnreachable when the remote cannot be asked, or refuses for another reason (rights, a hook).
+        """
+        status, output, errors = self.attempt(
+            "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{expected}", self.remote, f"{wanted}:{ref}"
+        )
+        if status == 0:
+            return True
+        verdict = next((line for line in output.decode().splitlines() if line.startswith("!")), "")
+        if verdict and _LOST_RACE.search(verdict):
+            return False
+        raise self._unreachable("write to", verdict.replace("\t", " ") or errors)
+
+    def _unreachable(self, doing: str, errors: str) -> RemoteUnreachable:
+        return RemoteUnreachable(
+            f"Could not {doing} remote {self.remote!r}: {errors.strip() or 'it gave no reason'}",
+            hint="Check address, network and credentials, then run the same command again. Nothing was applied.",
+        )
+
+
+# How Git words a lost race: our expectation is stale, or the remote's ref was locked or moved while it wrote.
+_LOST_RACE = re.compile(
+    r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|reference already exists"
+    r"|failed to lock|incorrect old value|remote ref is at"
+)
+
+
+def _without_credentials(text: str) -> str:
+    return re.sub(r"(?<=://)[^/@\s]+@", "", text).strip()

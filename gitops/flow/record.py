@@ -1,0 +1,126 @@
+"""Ledger records: one schema, one chain, and the questions asked of it. Pure.
+
+Each record is a JSON file `records/<thousands>/<sequence>.json` on the ledger branch and carries the digest of
+the record before it, so the chain holds even where Git's own history was rewritten.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from gitops.errors import LedgerBroken
+from gitops.flow import plan as plans
+from gitops.flow import values
+from gitops.model import Plan, Record, RecordKind, Stack
+
+FOLDER = "records"
+
+
+def path_of(sequence: int) -> str:
+    """Where a record stands in the ledger's tree; a thousand to a folder, so that Git hosts can list them."""
+    return f"{FOLDER}/{sequence // 1000:03d}/{sequence:06d}.json"
+
+
+def digest_of(record: Record) -> str:
+    """What the next record carries as `previous`."""
+    return values.digest(record)
+
+
+def following(record: Record, last: Record | None) -> Record:
+    """The record in its place behind `last`."""
+    if last is None:
+        return replace(record, sequence=1, previous="")
+    return replace(record, sequence=last.sequence + 1, previous=digest_of(last))
+
+
+def encode(record: Record) -> bytes:
+    """The record as it stands in its file, for people and machines."""
+    return (json.dumps(values.pack(record), indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def decode(content: bytes, path: str) -> Record:
+    """Read a record back. Raises LedgerBroken, naming the file."""
+    try:
+        return msgspec.convert(json.loads(content), Record)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise LedgerBroken(
+            f"Ledger record {path} cannot be read: {error}.",
+            hint="Run `gitops log --verify` to see how far the chain holds.",
+        ) from None
+
+
+def problems(records: Sequence[Record]) -> tuple[str, ...]:
+    """What is wrong with the chain, in order; empty when it holds."""
+    found = []
+    previous: Record | None = None
+    for index, record in enumerate(records, start=1):
+        if record.sequence != index:
+            found.append(f"record {index} is missing: {record.sequence} stands in its place")
+            break
+        expected = digest_of(previous) if previous else ""
+        if record.previous != expected:
+            found.append(f"record {index} does not follow record {index - 1}: one of the two was altered")
+        previous = record
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The questions that the pipeline asks of the ledger, over its records oldest first."""
+
+    records: tuple[Record, ...]
+
+    def plan_for(self, stack: Stack, commit: str) -> Plan | None:
+        """The newest plan recorded for the stack and that commit. Raises LedgerBroken when it was altered."""
+        record = self._newest(stack, (RecordKind.PLAN,), commit)
+        return plans.from_body(record.body["plan"]) if record else None
+
+    def last_apply(self, stack: Stack) -> Record | None:
+        """The newest apply of the stack, whether it went well or not; a start without an end counts as itself."""
+        kinds = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.APPLY_FAILED)
+        return self._newest(stack, kinds)
+
+    def release(self, stack: Stack) -> Record | None:
+        """The commit that was last applied to the stack and verified."""
+        return self._newest(stack, (RecordKind.RELEASE,))
+
+    def unfinished(self, stack: Stack) -> Record | None:
+        """An apply that started and never said how it ended: its process was killed."""
+        last = self.last_apply(stack)
+        return last if last is not None and last.kind is RecordKind.APPLY_STARTED else None
+
+    def _newest(self, stack: Stack, kinds: Iterable[RecordKind], commit: str = "") -> Record | None:
+        wanted = frozenset(kinds)
+        for record in reversed(self.records):
+            if record.stack == stack.label and record.kind in wanted and commit in ("", record.commit):
+                return record
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes records in this run, and in which environment."""
+
+    name: str
+    environment: str
+
+
+def make(
+    kind: RecordKind, author: Author, stack: Stack, commit: str, now: datetime, body: Mapping[str, Any] | None = None
+) -> Record:
+    """A record that has no place in the chain yet."""
+    return Record(
+        sequence=0,
+        previous="",
+        kind=kind,
+        at=now,
+        by=author.name,
+        environment=author.environment,
+        stack=stack.label,
+        commit=commit,
+        body=body or {},
+    )
