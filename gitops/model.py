@@ -157,8 +157,8 @@ class ResourceChange:
 
     @property
     def name(self) -> str:
-        """The logical name: the last part of the URN."""
-        return self.urn.rsplit("::", 1)[-1]
+        """The logical name: all of the URN after its type, since a name may contain `::` itself."""
+        return self.urn.split("::", 3)[-1]
 
 
 class Severity(StrEnum):

@@ -13,7 +13,17 @@ from urllib.parse import quote
 from gitops.flow import layout, markdown, wording
 from gitops.flow.layout import Section
 from gitops.flow.wording import Weight
-from gitops.model import AffectedStack, Outcome, Plan, PolicyLevel, Reason, ResourceChange, Stack, Verdict
+from gitops.model import (
+    AffectedStack,
+    Outcome,
+    Plan,
+    PolicyFinding,
+    PolicyLevel,
+    Reason,
+    ResourceChange,
+    Stack,
+    Verdict,
+)
 
 COMMENT_LIMIT = 65_000
 """Bytes. GitHub refuses a body over 65,536 characters; the poster needs some for itself."""
@@ -24,7 +34,6 @@ STEP_SUMMARY_LIMIT = 1_000_000
 _DESTROYED_SHOWN = 20
 _NAMED_STACKS = 12
 _TEXT_LINES = 40
-_LINE_LIMIT = 400
 # What stands in a web address as it is; a parenthesis or a space would end the Markdown link.
 _URL_CHARACTERS = ":/?#&=%+,;@~-._"
 
@@ -87,7 +96,8 @@ def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
     stacks = review.ordered()
     listed = [s for s in stacks if _deserves_section(s)]
     top = [marker(review.environment), _title(review), "", _facts(review), *_alerts(stacks), *_gate(review.verdict)]
-    bottom = ["", _quiet(review), "", "---", *_next(review), ""]
+    quiet = _quiet(review)
+    bottom = [*(["", quiet] if quiet else []), "", "---", *_next(review), ""]
     room = limit - layout.size(top) - layout.size(bottom)
     index = _index(listed, room // 3) if len(listed) > 1 else []
     sections = layout.arrange([_section(s) for s in listed], room - layout.size(index) - 500)
@@ -115,6 +125,10 @@ def _all_changes(stacks: Iterable[StackReview]) -> list[ResourceChange]:
     return [change for s in stacks for change in s.changes]
 
 
+def _findings_of(stacks: Iterable[StackReview]) -> list[PolicyFinding]:
+    return [finding for s in stacks if isinstance(s.result, Plan) for finding in s.result.findings]
+
+
 def _title(review: Review) -> str:
     failed = sum(isinstance(s.result, PreviewFailure) for s in review.stacks)
     return f"## {wording.headline(markdown.code(review.environment), _all_changes(review.stacks), failed)}"
@@ -123,7 +137,7 @@ def _title(review: Review) -> str:
 def _facts(review: Review) -> str:
     changed = sum(bool(s.changes) for s in review.stacks)
     affected = wording.plural(len(review.stacks), "affected stack")
-    parts = [f"{changed:,} of {affected} {'changes' if changed == 1 else 'change'}"]
+    parts = [f"{affected}, {changed:,} with changes"]
     if review.unaffected:
         parts.append(f"{wording.plural(review.unaffected, 'other stack')} not affected")
     parts.append(f"{markdown.code(wording.short(review.base))} → {markdown.code(wording.short(review.head))}")
@@ -142,7 +156,7 @@ def _alerts(stacks: tuple[StackReview, ...]) -> list[str]:
         if len(destroyed) > _DESTROYED_SHOWN:
             rest = [change for _, change in destroyed[_DESTROYED_SHOWN:]]
             lines.append(f"> - and {len(rest):,} more: {wording.tally(rest)}")
-    findings = [finding for s in stacks if isinstance(s.result, Plan) for finding in s.result.findings]
+    findings = _findings_of(stacks)
     violated = sum(finding.level is PolicyLevel.MANDATORY for finding in findings)
     unevaluated = sum(finding.level is PolicyLevel.NOT_EVALUATED for finding in findings)
     if violated:
@@ -210,22 +224,18 @@ def _section(review: StackReview) -> Section:
 
 def _failure(failure: PreviewFailure) -> list[str]:
     texts = [failure.message, *failure.diagnostics]
-    lines = [wording.clip(line, _LINE_LIMIT) for text in texts for line in text.splitlines() or [""]]
-    return [*_bounded(lines), *(["", f"Next: {markdown.code(failure.hint)}"] if failure.hint else [])]
+    lines = [wording.clip(line, wording.LINE_LIMIT) for text in texts for line in text.splitlines() or [""]]
+    return ["", *_bounded(lines), *(["", f"Next: {markdown.code(failure.hint)}"] if failure.hint else [])]
 
 
 def _findings(plan: Plan) -> list[str]:
     lines: list[str] = []
-    for finding in sorted(plan.findings, key=lambda f: (list(PolicyLevel).index(f.level), f.pack, f.policy, f.urn)):
+    for finding in wording.findings(plan):
         where = f"  {wording.resource_of(finding.urn)}" if finding.urn else ""
         lines.append(f"{finding.level}: {wording.clip(finding.pack)}/{wording.clip(finding.policy)}{where}")
-        lines += [f"    {wording.clip(line, _LINE_LIMIT)}" for line in finding.message.splitlines()]
+        lines += [f"    {wording.clip(line, wording.LINE_LIMIT)}" for line in finding.message.splitlines()]
     shown = ["", "**Policy**", "", *_bounded(lines)] if lines else []
-    warnings = [
-        f"{wording.resource_of(w.urn) + ': ' if w.urn else ''}{wording.clip(line, _LINE_LIMIT)}"
-        for w in plan.warnings
-        for line in w.message.splitlines()
-    ]
+    warnings = [line for warning in plan.warnings for line in wording.warning(warning)]
     if warnings:
         shown += ["", *markdown.folded(f"Warnings of the engine: {len(plan.warnings):,}", _bounded(warnings))]
     return shown
@@ -233,7 +243,7 @@ def _findings(plan: Plan) -> list[str]:
 
 def _bounded(lines: list[str]) -> list[str]:
     rest = [f"… {wording.plural(len(lines) - _TEXT_LINES, 'more line')}"] if len(lines) > _TEXT_LINES else []
-    return ["", *markdown.fenced([*lines[:_TEXT_LINES], *rest])]
+    return markdown.fenced([*lines[:_TEXT_LINES], *rest])
 
 
 def _why(reasons: tuple[Reason, ...]) -> list[str]:
@@ -243,7 +253,7 @@ def _why(reasons: tuple[Reason, ...]) -> list[str]:
             "",
             f"Affected by {markdown.code(reasons[0].path)} ({reasons[0].kind}: {markdown.code(reasons[0].text)}).",
         ]
-    lines = [f"{reason.kind}: {wording.clip(reason.path)}  {wording.clip(reason.text)}" for reason in sorted(reasons)]
+    lines = [f"{reason.kind}: {wording.clip(reason.path)}  {wording.clip(reason.text)}" for reason in reasons]
     return ["", *markdown.folded(f"Affected for {len(reasons):,} reasons", _bounded(lines))] if lines else []
 
 
@@ -251,7 +261,7 @@ def _quiet(review: Review) -> str:
     """The stacks that need no attention, in one line."""
     quiet = [markdown.code(s.stack.label) for s in review.ordered() if not _deserves_section(s)]
     if not quiet:
-        return "Every affected stack is listed above." if review.stacks else "No stack is affected."
+        return "" if review.stacks else "No stack is affected."
     shown = quiet[:_NAMED_STACKS] + ([f"{len(quiet) - _NAMED_STACKS:,} more"] if len(quiet) > _NAMED_STACKS else [])
     return f"Affected, but without changes: {wording.listed(shown)}."
 
@@ -260,13 +270,15 @@ def _next(review: Review) -> list[str]:
     failed = any(isinstance(s.result, PreviewFailure) for s in review.stacks)
     if failed:
         text = "Nothing of this can be applied while a preview fails. Fix the cause and push: this comment is replaced."
+    elif any(finding.level is PolicyLevel.MANDATORY for finding in _findings_of(review.stacks)):
+        text = "Nothing of this can be applied while a mandatory policy is violated. Fix it and push."
     elif not _all_changes(review.stacks):
         text = "Merging changes no infrastructure."
     else:
         these = "this plan" if len(review.stacks) == 1 else "these plans"
         text = (
-            f"Merging applies exactly {these}. If the state, the program or a provider moves before that "
-            "so that a plan becomes another, the apply is refused and nothing is touched."
+            f"Once approved, merging applies exactly {these}. If the state, the program or a provider moves before "
+            "that so that a plan becomes another, the apply is refused and nothing is touched."
         )
     return ["", f"**What happens next.** {text}{_report(review)}"]
 

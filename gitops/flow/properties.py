@@ -192,16 +192,17 @@ def _hidden(old: PropertyValue, new: PropertyValue) -> str:
 def _whole(mark: Mark, path: str, value: PropertyValue, forces: bool) -> Iterator[Line]:
     """A value that comes or goes as a whole; a large one leaf by leaf."""
     if isinstance(value, str):
-        document = _document(value) if len(value) > _INLINE_LIMIT else None
-        if document is not None:
+        document = _document(value)
+        if document:
             path, value = f"{path} (JSON)", document
         elif "\n" in value:
-            texts = value.split("\n")
+            texts = value.removesuffix("\n").split("\n")
             yield Line(mark, f"{_path(path)}: text of {plural(len(texts), 'line')}", forces=forces)
             yield from _text((mark, text) for text in texts)
             return
     one_line = inline(value)
-    if not isinstance(value, dict | list) or not value or len(one_line) <= _INLINE_LIMIT:
+    multi_line = any(isinstance(leaf, str) and "\n" in leaf for leaf in values.leaves(value))
+    if not isinstance(value, dict | list) or not value or (len(one_line) <= _INLINE_LIMIT and not multi_line):
         yield Line(mark, f"{_path(path)}: {one_line}", forces=forces)
         return
     children = value.items() if isinstance(value, dict) else enumerate(value)
@@ -217,7 +218,8 @@ def _text_difference(path: str, old: str, new: str, forces: bool) -> Iterator[Li
     if len(before) * len(after) > _ALIGNED_CELLS:
         return
     marks = {"+": Mark.ADD, "-": Mark.DELETE, " ": Mark.SAME}
-    unified = itertools.islice(difflib.unified_diff(before, after, n=2, lineterm=""), 2, None)  # without file names
+    # Without the two lines of file names and the position of the first hunk; later positions become a gap.
+    unified = itertools.islice(difflib.unified_diff(before, after, n=2, lineterm=""), 3, None)
     yield from _text((marks.get(line[0], Mark.SAME), line[1:] if line[0] in marks else "⋯") for line in unified)
 
 

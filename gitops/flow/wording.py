@@ -9,7 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-from gitops.model import MovedInput, Operation, PropertyKind, ResourceChange
+from gitops.model import (
+    Diagnostic,
+    MovedInput,
+    Operation,
+    Plan,
+    PolicyFinding,
+    PolicyLevel,
+    PropertyKind,
+    ResourceChange,
+)
 
 DIGEST_LENGTH = 12
 """Shown characters of a digest or commit: 48 bits, enough to tell two apart and to find either in the ledger."""
@@ -18,6 +27,9 @@ DIGEST_LENGTH = 12
 # private use, unassigned, line and paragraph separators.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+LINE_LIMIT = 400
+"""Shown characters of one line of somebody else's message."""
 
 _NAME_LIMIT = 160
 
@@ -78,11 +90,12 @@ _TALLY_ORDER = (
 def visible(text: str) -> str:
     """The text on one line, with every character that steers a terminal or a page shown as an escape.
 
-    `##[` starts a workflow command anywhere in a line of a GitHub Actions log; it is broken up here. A `::` command
-    must start its line, and every view puts something of its own there.
+    In a log of GitHub Actions, `##[` anywhere and `::` at the start of a line are commands to the runner
+    (`ActionCommand.cs` of actions/runner); both are broken up.
     """
     shown = "".join(_escape(character) for character in text) if not text.isascii() or not text.isprintable() else text
-    return shown.replace("##[", "#\\u0023[")
+    shown = shown.replace("##[", "#\\u0023[")
+    return shown.replace("::", "\\u003a:", 1) if shown.lstrip().startswith("::") else shown
 
 
 def _escape(character: str) -> str:
@@ -181,8 +194,24 @@ def headline(environment: str, changes: Sequence[ResourceChange], failed: int) -
     if not changes:
         return f"{environment}: nothing changes"
     destroyed = sum(change.operation.destroys for change in changes)
-    grave = f"{plural(destroyed, 'resource')} destroyed" if destroyed else "nothing is destroyed"
+    unknown = sum(change.operation is Operation.UNKNOWN for change in changes)
+    grave = f"destroys {plural(destroyed, 'resource') if destroyed else 'nothing'}"
+    if unknown:
+        grave = f"{f'{grave} and ' if destroyed else ''}does {plural(unknown, 'unknown operation')}"
     return f"{environment}: {grave} ({tally(changes)})"
+
+
+def findings(plan: Plan) -> tuple[PolicyFinding, ...]:
+    """A plan's policy findings, the strictest first."""
+    levels = tuple(PolicyLevel)
+    return tuple(sorted(plan.findings, key=lambda f: (levels.index(f.level), f.pack, f.policy, f.urn, f.message)))
+
+
+def warning(diagnostic: Diagnostic) -> list[str]:
+    """A message of the engine in lines, the first of which names the resource it is about."""
+    first, *rest = diagnostic.message.splitlines() or [""]
+    about = f"{resource_of(diagnostic.urn)}: " if diagnostic.urn else ""
+    return [f"{about}{clip(first, LINE_LIMIT)}", *(f"    {clip(line, LINE_LIMIT)}" for line in rest)]
 
 
 def cause(change: ResourceChange) -> str:

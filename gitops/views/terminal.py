@@ -4,7 +4,6 @@ Values in, rich renderables out; `console` makes the console that prints them. T
 or `clip`, so that it can neither steer the terminal nor, in a log of GitHub Actions, the runner.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TextIO
@@ -14,25 +13,24 @@ from rich.table import Table
 from rich.text import Text
 
 from gitops.errors import EngineFailed, GitOpsError, Refused, UsageError, Waiting
-from gitops.flow import properties, wording
+from gitops.flow import wording
 from gitops.flow.comment import PreviewFailure, Review
-from gitops.flow.compare import kind_of_file
 from gitops.flow.status import EnvironmentStatus
 from gitops.flow.wording import clip, plural, short, visible
 from gitops.model import (
     Lease,
-    MovedInput,
     Outcome,
     Plan,
-    PlanDifference,
     PolicyLevel,
     Record,
     RecordKind,
-    ResourceChange,
     ResourceStep,
     Verdict,
 )
-from gitops.views.lines import Lines, add_change, add_moved, add_property
+from gitops.views.lines import Lines, add_change
+from gitops.views.refusal import difference
+
+__all__ = ["console", "difference", "error", "ledger", "plan", "progress", "review", "status", "verdict"]
 
 _OUTCOME_STYLES = {Outcome.ALLOW: "bold green", Outcome.WAIT: "bold yellow", Outcome.REFUSE: "bold red"}
 _OUTCOME_TITLES = {Outcome.ALLOW: "Allowed", Outcome.WAIT: "Waiting", Outcome.REFUSE: "Refused"}
@@ -70,7 +68,7 @@ def review(review: Review) -> RenderableType:
     for item in review.ordered():
         reasons = Lines()
         for reason in item.affected.reasons:
-            reasons.add(f"  affected by {clip(reason.path)} ({reason.kind}): {clip(reason.text)}", "dim")
+            reasons.add(f"  affected by {clip(reason.path)} ({reason.kind}): {clip(reason.text)}", "dim", hang=4)
         if isinstance(item.result, PreviewFailure):
             parts += [Text(), _failure(clip(item.stack.label), item.result), reasons]
         elif item.result.changes or item.result.findings:
@@ -101,16 +99,16 @@ def plan(plan: Plan) -> RenderableType:
     lines = Lines()
     lines.add(f"{clip(plan.stack.label)}: {wording.tally(plan.changes) or 'no changes'}", "bold")
     digests = f"plan {short(plan.plan_digest)}  inputs {short(plan.input_digest)}  commit {short(plan.commit)}"
-    lines.add(f"  {digests}  {plan.unchanged:,} unchanged", "dim")
-    for finding in plan.findings:
+    lines.add(f"  {digests}  {plan.unchanged:,} unchanged", "dim", hang=4)
+    for finding in wording.findings(plan):
         where = f" on {wording.resource_of(finding.urn)}" if finding.urn else ""
         rule = f"{clip(finding.pack)}/{clip(finding.policy)}"
         lines.add(f"  policy, {finding.level}: {rule}{where}", _FINDING_STYLES[finding.level], hang=4)
         for line in finding.message.splitlines():
             lines.add(f"    │ {visible(line)}", hang=6)
     for warning in plan.warnings:
-        for line in warning.message.splitlines():
-            lines.add(f"  warning: {visible(line)}", "yellow", hang=4)
+        for line in wording.warning(warning):
+            lines.add(f"  warning: {line}", "yellow", hang=4)
     group = None
     for change in wording.ordered(plan.changes):
         if wording.weight(change) is not group:
@@ -118,91 +116,6 @@ def plan(plan: Plan) -> RenderableType:
             lines.add(f"  {wording.TITLES[group]}", "bold")
         add_change(lines, change, indent=4)
     return lines
-
-
-def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> RenderableType:
-    """Why an apply is refused: what moved since the approval, and what the apply would now do instead."""
-    lines = Lines()
-    lines.add(f"Refused: the plan for {clip(fresh.stack.label)} is not the one that was approved.", "bold red", hang=2)
-    for title, one in (("approved", approved), ("now", fresh)):
-        lines.add(f"  {title:<9} plan {short(one.plan_digest)}  commit {short(one.commit)}", "dim")
-    lines.add("What moved", "bold")
-    for moved in difference.moved:
-        lines.add(f"  {wording.MOVED_TITLES[moved]}", "bold")
-        _moved(lines, moved, difference, (approved, fresh))
-    if not difference.moved:
-        lines.add("  nothing that the plans name: the change itself differs")
-    lines.add("What the apply would do differently", "bold")
-    for change in difference.appeared:
-        lines.add("  it would now also", "bold")
-        add_change(lines, change, indent=4)
-    for change in difference.vanished:
-        lines.add("  it would no longer", "bold")
-        add_change(lines, change, indent=4)
-    for before, after in difference.altered:
-        lines.add(f"  it would treat {wording.resource(after)} differently", "bold", hang=4)
-        _altered(lines, before, after)
-    if not (difference.appeared or difference.vanished or difference.altered):
-        lines.add("  nothing, but it would start from something that nobody reviewed")
-    lines.add("Nothing was touched.", "bold")
-    lines.add("Next: preview the change again (`gitops preview`) and have the new plan approved.", hang=2)
-    return lines
-
-
-def _moved(lines: Lines, moved: MovedInput, difference: PlanDifference, plans: tuple[Plan, Plan]) -> None:
-    approved, fresh = plans
-    if moved is MovedInput.STATE:
-        before, after = approved.start, fresh.start
-        for urn in difference.moved_resources:
-            add_moved(lines, wording.resource_of(urn), before.resources.get(urn), after.resources.get(urn))
-        for urn in sorted(set(after.pending) - set(before.pending)):
-            lines.add(
-                f"    ! {wording.resource_of(urn)}: an operation on it was interrupted and is pending", "red", hang=6
-            )
-        for urn in sorted(set(before.pending) - set(after.pending)):
-            lines.add(
-                f"    ~ {wording.resource_of(urn)}: an operation that was pending has been settled", "yellow", hang=6
-            )
-        if not difference.moved_resources:
-            lines.add("    the whole differs, each resource is the same")
-    elif moved is MovedInput.ENGINE:
-        versions = approved.inputs.versions, fresh.inputs.versions
-        names = sorted(versions[0].keys() | versions[1].keys())
-        differing = [name for name in names if versions[0].get(name) != versions[1].get(name)]
-        for name in differing:
-            before_version, after_version = (clip(version.get(name, "absent")) for version in versions)
-            lines.add(f"    ~ {clip(name)}: {before_version} → {after_version}", "yellow", hang=6)
-        if not differing:
-            lines.add("    the pipeline that computed the plans is another version", hang=6)
-    else:
-        for path in difference.moved_files:
-            if kind_of_file(path, fresh.stack.name) is moved:
-                add_moved(lines, clip(path), approved.inputs.files.get(path), fresh.inputs.files.get(path))
-        if moved is MovedInput.POLICY:
-            findings = Counter(approved.findings), Counter(fresh.findings)
-            for mark, style, moved_findings in (
-                ("+", "red", findings[1] - findings[0]),
-                ("-", "green", findings[0] - findings[1]),
-            ):
-                for finding in moved_findings:
-                    rule = f"{clip(finding.pack)}/{clip(finding.policy)}: {clip(finding.message, 400)}"
-                    lines.add(f"    {mark} {finding.level}: {rule}", style, hang=6)
-
-
-def _altered(lines: Lines, before: ResourceChange, after: ResourceChange) -> None:
-    if before.operation is not after.operation:
-        lines.add(f"    {before.operation} → {after.operation}", "bold red" if after.operation.destroys else "yellow")
-    if before.protected is not after.protected:
-        lines.add(f"    {'no longer' if before.protected else 'now'} protected", "yellow")
-    if before.provider != after.provider:
-        lines.add(f"    provider {clip(before.provider)} → {clip(after.provider)}", "yellow", hang=6)
-    known, found = properties.lines(before), properties.lines(after)
-    for label, these, those in (("approved: ", known, set(found)), ("now:      ", found, set(known))):
-        for line in these:
-            if line not in those:
-                add_property(lines, line, indent=4, label=label)
-    if set(known) == set(found) and (before.properties or after.properties):
-        lines.add("    the same properties, with a value that is not shown (a secret, or part of a long text)", hang=6)
 
 
 def verdict(verdict: Verdict) -> RenderableType:

@@ -1,0 +1,101 @@
+"""The refusal of an apply: a difference of differences, for the person who has to decide what to do about it."""
+
+from collections import Counter
+
+from rich.console import RenderableType
+
+from gitops.flow import properties, wording
+from gitops.flow.compare import kind_of_file
+from gitops.flow.wording import clip, short
+from gitops.model import MovedInput, Plan, PlanDifference, ResourceChange
+from gitops.views.lines import Lines, add_change, add_moved, add_property
+
+
+def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> RenderableType:
+    """Why an apply is refused: what moved since the approval, and what the apply would now do instead."""
+    lines = Lines()
+    lines.add(f"Refused: the plan for {clip(fresh.stack.label)} is not the one that was approved.", "bold red", hang=2)
+    for title, one in (("approved", approved), ("now", fresh)):
+        lines.add(f"  {title:<9} plan {short(one.plan_digest)}  commit {short(one.commit)}", "dim")
+    lines.add("What moved", "bold")
+    for moved in difference.moved:
+        lines.add(f"  {wording.MOVED_TITLES[moved]}", "bold")
+        _moved(lines, moved, difference, (approved, fresh))
+    if not difference.moved:
+        lines.add("  nothing that the plans name: the change itself differs")
+    lines.add("What the apply would do differently", "bold")
+    for change in difference.appeared:
+        lines.add("  it would now also", "bold")
+        add_change(lines, change, indent=4)
+    for change in difference.vanished:
+        lines.add("  it would no longer", "bold")
+        add_change(lines, change, indent=4)
+    for before, after in difference.altered:
+        lines.add(f"  it would treat {wording.resource(after)} differently", "bold", hang=4)
+        _altered(lines, before, after)
+    if not (difference.appeared or difference.vanished or difference.altered):
+        lines.add("  nothing, but it would start from something that nobody reviewed")
+    lines.add("Nothing was touched.", "bold")
+    lines.add("Next: preview the change again (`gitops preview`) and have the new plan approved.", hang=2)
+    return lines
+
+
+def _moved(lines: Lines, moved: MovedInput, difference: PlanDifference, plans: tuple[Plan, Plan]) -> None:
+    if moved is MovedInput.STATE:
+        _state(lines, difference, *plans)
+        return
+    if moved is MovedInput.ENGINE:
+        _engine(lines, *plans)
+        return
+    before, after = (plan.inputs.files for plan in plans)
+    for path in difference.moved_files:
+        if kind_of_file(path, plans[1].stack.name) is moved:
+            add_moved(lines, clip(path), before.get(path), after.get(path))
+    if moved is MovedInput.POLICY:
+        _findings(lines, *plans)
+
+
+def _state(lines: Lines, difference: PlanDifference, approved: Plan, fresh: Plan) -> None:
+    before, after = approved.start, fresh.start
+    for urn in difference.moved_resources:
+        add_moved(lines, wording.resource_of(urn), before.resources.get(urn), after.resources.get(urn))
+    for urn in sorted(set(after.pending) - set(before.pending)):
+        lines.add(f"    ! {wording.resource_of(urn)}: an operation on it was interrupted and is pending", "red", hang=6)
+    for urn in sorted(set(before.pending) - set(after.pending)):
+        lines.add(f"    ~ {wording.resource_of(urn)}: a pending operation on it has been settled", "yellow", hang=6)
+    if not difference.moved_resources:
+        lines.add("    the whole differs, each resource is the same")
+
+
+def _engine(lines: Lines, approved: Plan, fresh: Plan) -> None:
+    before, after = approved.inputs.versions, fresh.inputs.versions
+    differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    for name in differing:
+        versions = f"{clip(before.get(name, 'absent'))} → {clip(after.get(name, 'absent'))}"
+        lines.add(f"    ~ {clip(name)}: {versions}", "yellow", hang=6)
+    if not differing:
+        lines.add("    the pipeline that computed the plans is another version", hang=6)
+
+
+def _findings(lines: Lines, approved: Plan, fresh: Plan) -> None:
+    before, after = Counter(approved.findings), Counter(fresh.findings)
+    for mark, style, findings in (("+", "red", after - before), ("-", "green", before - after)):
+        for finding in sorted(findings, key=lambda f: (f.level, f.pack, f.policy, f.urn, f.message)):
+            rule = f"{clip(finding.pack)}/{clip(finding.policy)}: {clip(finding.message, 400)}"
+            lines.add(f"    {mark} {finding.level}: {rule}", style, hang=6)
+
+
+def _altered(lines: Lines, before: ResourceChange, after: ResourceChange) -> None:
+    if before.operation is not after.operation:
+        lines.add(f"    {before.operation} → {after.operation}", "bold red" if after.operation.destroys else "yellow")
+    if before.protected is not after.protected:
+        lines.add(f"    {'no longer' if before.protected else 'now'} protected", "yellow")
+    if before.provider != after.provider:
+        lines.add(f"    provider {clip(before.provider)} → {clip(after.provider)}", "yellow", hang=6)
+    known, found = properties.lines(before), properties.lines(after)
+    for label, these, those in (("approved: ", known, set(found)), ("now:      ", found, set(known))):
+        for line in these:
+            if line not in those:
+                add_property(lines, line, indent=4, label=label)
+    if set(known) == set(found) and (before.properties or after.properties):
+        lines.add("    the same properties, with a value that is not shown (a secret, or part of a long text)", hang=6)

@@ -1,0 +1,156 @@
+"""Refusals, verdicts, errors, the ledger and the status of environments in the terminal, against expected files."""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from rich.console import Console, RenderableType
+
+from gitops.errors import ConfigError, EngineFailed, GitOpsError, Refused, RemoteUnreachable, Waiting
+from gitops.flow.compare import compare
+from gitops.flow.status import EnvironmentStatus, LastApply
+from gitops.model import (
+    FileChange,
+    FileStatus,
+    Holder,
+    Lease,
+    Operation,
+    Outcome,
+    Plan,
+    PolicyFinding,
+    PolicyLevel,
+    Record,
+    RecordKind,
+    ResourceStep,
+    RuleResult,
+    SecretValue,
+    Verdict,
+)
+from gitops.views import terminal
+from tests.support.plans import HEAD, NOW, change, inputs, plan, start, update, urn
+
+BUCKET = "aws:s3/bucket:Bucket"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+FINDING = PolicyFinding("security", "encrypted", PolicyLevel.MANDATORY, "Bucket is not encrypted.", urn(BUCKET, "a"))
+scaled = change(Operation.UPDATE, DEPLOYMENT, "web", update("spec.replicas", 2, 3))
+scaled_from_5 = change(Operation.UPDATE, DEPLOYMENT, "web", update("spec.replicas", 5, 3))
+deleted = change(Operation.DELETE, BUCKET, "logs")
+KEPT, MOVED = urn(BUCKET, "kept"), urn(DEPLOYMENT, "web")
+STATE = start({KEPT: "k", MOVED: "1", urn(BUCKET, "left"): "l"})
+STATE_AFTER = start({KEPT: "k", MOVED: "2", urn(BUCKET, "by-hand"): "b"}, pending=(urn(BUCKET, "half-made"),))
+
+REFUSALS: dict[str, tuple[Plan, Plan]] = {
+    "state": (plan(scaled, state=STATE), plan(scaled_from_5, state=STATE_AFTER)),
+    "state-only": (plan(scaled, state=STATE), plan(scaled, state=start({KEPT: "k", MOVED: "3"}))),
+    "program": (
+        plan(scaled, origin=inputs({"infra/web.py": "1", "infra/gone.py": "1"})),
+        plan(scaled, deleted, origin=inputs({"infra/web.py": "2", "infra/new.py": "1"})),
+    ),
+    "config": (
+        plan(scaled, deleted, origin=inputs({"Pulumi.dev.yaml": "1"}, "c1")),
+        plan(scaled, origin=inputs({"Pulumi.dev.yaml": "2"}, "c2")),
+    ),
+    "engine": (
+        plan(scaled, origin=inputs(pulumi="3.259.0", aws="7.20.0", random="4.0.0")),
+        plan(replace(scaled, operation=Operation.REPLACE), origin=inputs(pulumi="3.259.0", aws="7.21.0")),
+    ),
+    "policy": (
+        plan(scaled, origin=inputs({"policy/rules.py": "1"})),
+        plan(scaled, origin=inputs({"policy/rules.py": "2"}), findings=(FINDING,)),
+    ),
+    "secret": (
+        plan(change(Operation.UPDATE, BUCKET, "s", update("token", SecretValue("d1"), SecretValue("d2")))),
+        plan(change(Operation.UPDATE, BUCKET, "s", update("token", SecretValue("d1"), SecretValue("d3")))),
+    ),
+}
+
+ERRORS: dict[str, GitOpsError] = {
+    "refused": Refused("Nobody but the author approved pull request 7.", hint="Ask somebody else for a review."),
+    "waiting": Waiting("ci-12 holds the lease of shop/dev until 09:31:00."),
+    "usage": ConfigError("gitops.yaml", "unknown environment `qa`", line=4, key="environments[0].name"),
+    "unreachable": RemoteUnreachable(
+        "Could not read origin.\nssh: no route", hint="Check the network; nothing was done."
+    ),
+    "engine": EngineFailed(
+        "The apply of shop/dev stopped.",
+        diagnostics=("aws:s3:Bucket assets: 409 conflict\n::error::\x1b[2Jx", "update failed"),
+        hint="`gitops log` tells what was done.",
+    ),
+}
+
+
+def shown(view: RenderableType) -> str:
+    stream = io.StringIO()
+    terminal.console(stream).print(view)
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_says_what_moved(name: str, golden: Callable[[str, str], None]) -> None:
+    approved, fresh = REFUSALS[name]
+    golden(f"refusal-{name}.txt", shown(terminal.difference(compare(approved, fresh), approved, fresh)))
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_says_what_to_do_next(name: str, golden: Callable[[str, str], None]) -> None:
+    golden(f"error-{name}.txt", shown(terminal.error(ERRORS[name])))
+
+
+def test_a_verdict_names_every_rule(golden: Callable[[str, str], None]) -> None:
+    rules = (RuleResult("plan", Outcome.ALLOW, "current"), RuleResult("approvals", Outcome.WAIT, "0 of 1 given"))
+    golden("verdict.txt", shown(terminal.verdict(Verdict(rules))))
+
+
+def test_progress_is_one_line_a_step(golden: Callable[[str, str], None]) -> None:
+    steps = [
+        ResourceStep(urn(BUCKET, "assets"), BUCKET, "create", done=False),
+        ResourceStep(urn(BUCKET, "assets"), BUCKET, "create", done=True),
+        ResourceStep(urn(DEPLOYMENT, "web\nx"), DEPLOYMENT, "update", done=True, failed=True),
+    ]
+    golden("progress.txt", "".join(shown(terminal.progress("shop/dev", step)) for step in steps))
+
+
+def records() -> list[Record]:
+    kinds = (RecordKind.PLAN, RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.RELEASE)
+    return [
+        Record(number, "", kind, NOW + timedelta(minutes=number), "ci\x1b[31m", "dev", "shop/dev", HEAD)
+        for number, kind in enumerate(kinds, 1)
+    ]
+
+
+def test_the_ledger_is_one_line_a_record(golden: Callable[[str, str], None]) -> None:
+    golden("ledger.txt", shown(terminal.ledger(records())) + shown(terminal.ledger([])))
+
+
+def test_the_status_shows_each_environment(golden: Callable[[str, str], None]) -> None:
+    lease = Lease("shop/prod", Holder("ci-7", "runner-1", 4, "up", "r"), NOW, NOW + timedelta(minutes=2))
+    rows = [
+        EnvironmentStatus("dev", "main", HEAD, HEAD, LastApply(NOW, "ci-7", RecordKind.APPLIED)),
+        EnvironmentStatus(
+            "prod",
+            "prod",
+            HEAD,
+            "1" * 40,
+            LastApply(NOW, "ci-6", RecordKind.APPLY_FAILED),
+            (lease,),
+            (HEAD, "2" * 40),
+            (FileChange("infra/bucket.py", FileStatus.MODIFIED),),
+        ),
+        EnvironmentStatus("qa", "qa"),
+    ]
+    golden("status.txt", shown(terminal.status(rows)))
+
+
+def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def escapes(*, colour: bool) -> bool:
+        stream = io.StringIO()
+        Console(file=stream, force_terminal=True, no_color=not colour, width=100).print(terminal.plan(plan(deleted)))
+        return "\x1b[1;31m" in stream.getvalue()
+
+    assert escapes(colour=True)
+    assert not escapes(colour=False)
+    assert "\x1b" not in shown(terminal.plan(plan(deleted)))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert Console(file=io.StringIO()).no_color
