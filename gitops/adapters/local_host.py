@@ -86,7 +86,7 @@ class LocalHost:
         head, target = self._branch(branch), self._branch(base)
         for name, commit in ((branch, head), (base, target)):
             if commit is None:
-                raise UsageError(f"There is no branch {name!r} on {self._remote}.", hint="Push it first.")
+                raise _no_branch(name, self._remote)
         if self._succeeds("merge-base", "--is-ancestor", f"{head}", f"{target}"):
             raise UsageError(f"{base!r} contains {branch!r} already: there is nothing to merge.")
         with self._locked():
@@ -133,6 +133,13 @@ class LocalHost:
                 raise CodeHostFailed(f"{entry.base!r} moved while pull request {number} was merged.", hint="Try again.")
             self._put(replace(entry, merged_as=commit))
             return commit
+
+    def subject(self, branch: str) -> str:
+        """The first line of the branch's last commit message. Raises UsageError when there is no such branch."""
+        commit = self._branch(branch)
+        if commit is None:
+            raise _no_branch(branch, self._remote)
+        return self._git.text("log", "-1", "--format=%s", commit)
 
     def entries(self) -> tuple[Entry, ...]:
         """All pull requests, oldest first."""
@@ -241,3 +248,7 @@ def _as_pull_request(entry: Entry) -> PullRequest:
         approvals=entry.approvals,
         merged_as=entry.merged_as,
     )
+
+
+def _no_branch(name: str, remote: Path) -> UsageError:
+    return UsageError(f"There is no branch {name!r} on {remote}.", hint="Push it first.")

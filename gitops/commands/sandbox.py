@@ -1,27 +1,16 @@
-"""`gitops sandbox`: a place on this machine where everything may be tried."""
+"""`gitops sandbox`: a place on this machine folder everything may be tried."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from gitops.commands.sandbox_options import folder_option
+from gitops.commands.sandbox_pull_request import pull_request
 from gitops.sandbox import environment, lifecycle, status
-from gitops.sandbox.folder import Folder, locate
+from gitops.sandbox.folder import Folder
 from gitops.toolchain import tools
-
-
-def folder_of(chosen: Path | None) -> Folder:
-    """The sandbox that a command means: --folder, GITOPS_SANDBOX_FOLDER, the one around, else `.sandbox` here."""
-    return locate(chosen, Path.cwd(), os.environ)
-
-
-_folder_option = click.option(
-    "--folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where the sandbox lives (default: .sandbox in the repository).",
-)
 
 
 @click.group()
@@ -30,15 +19,13 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@_folder_option
-def up(folder: Path | None) -> None:
+@folder_option
+def up(folder: Folder) -> None:
     """Start the sandbox, or what of it has died.
 
     The Git remote is made from the last commit of the repository one stands in. What is not committed stays out.
     """
-    outcome = lifecycle.up(
-        folder_of(folder), Path.cwd(), tools.find(["sandbox"]), lambda line: click.echo(line, err=True)
-    )
+    outcome = lifecycle.up(folder, Path.cwd(), tools.find(["sandbox"]), lambda line: click.echo(line, err=True))
     click.echo(_summary(outcome))
 
 
@@ -61,18 +48,18 @@ def _summary(outcome: lifecycle.Outcome) -> str:
             "",
             '  eval "$(gitops sandbox env)"              point this shell at it',
             f"  cd {outcome.folder.checkout}",
-            "  gitops sandbox pull-request open --title 'First deploy'",
+            "  gitops sandbox pull-request open          propose the first deploy",
             "  gitops sandbox down                       remove it with everything in it",
         ]
     )
 
 
 @sandbox.command("status")
-@_folder_option
+@folder_option
 @click.option("--json", "as_json", is_flag=True, help="Print a document for machines.")
-def status_command(folder: Path | None, as_json: bool) -> None:
+def status_command(folder: Folder, as_json: bool) -> None:
     """Show each part: port, process, memory, ready or not. Exits with 1 unless everything is ready."""
-    found = status.look(folder_of(folder))
+    found = status.look(folder)
     if as_json:
         click.echo(json.dumps({**asdict(found), "ready": found.ready}, indent=2))
     elif not found.parts:
@@ -104,26 +91,25 @@ def _print_table(found: status.Status) -> None:
 
 
 @sandbox.command()
-@_folder_option
+@folder_option
 @click.option("--keep", is_flag=True, help="End the processes only; `up` continues with the files that are there.")
-def down(folder: Path | None, keep: bool) -> None:
+def down(folder: Folder, keep: bool) -> None:
     """End every process of the sandbox and delete its folder."""
-    where = folder_of(folder)
-    ended = lifecycle.down(where, keep)
+    ended = lifecycle.down(folder, keep)
     if ended.removed:
-        click.echo(f"The sandbox in {where.root} is gone ({ended.processes} processes ended).")
+        click.echo(f"The sandbox in {folder.root} is gone ({ended.processes} processes ended).")
     elif ended.processes or keep:
-        click.echo(f"{ended.processes} processes of {where.root} ended; no files were removed.")
+        click.echo(f"{ended.processes} processes of {folder.root} ended; no files were removed.")
     else:
-        click.echo(f"There is no sandbox in {where.root}.")
+        click.echo(f"There is no sandbox in {folder.root}.")
 
 
 @sandbox.command()
-@_folder_option
-def env(folder: Path | None) -> None:
+@folder_option
+def env(folder: Folder) -> None:
     """Print what a shell needs to work in the sandbox: eval "$(gitops sandbox env)"."""
-    where = folder_of(folder)
-    click.echo(environment.exports(environment.of(where, tools.find(["sandbox"]))), nl=False)
+    click.echo(environment.exports(environment.of(folder, tools.find(["sandbox"]))), nl=False)
 
 
+sandbox.add_command(pull_request)
 command = sandbox
