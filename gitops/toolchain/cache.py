@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from pathlib import Path
 from gitops.errors import ToolchainError
 from gitops.toolchain.pins import Piece
 from gitops.toolchain.places import Places
+from gitops.toolchain.process import Stopped
 
 _RECORD = "piece.json"
+_LOCK_POLL_SECONDS = 0.2
 
 
 class Origin(enum.Enum):
@@ -84,24 +87,33 @@ def fresh_folder(places: Places, name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def lock(places: Places, name: str, waiting: Callable[[str], None]) -> Iterator[int]:
+def lock(places: Places, name: str, stop: threading.Event, waiting: Callable[[str], None]) -> Iterator[int]:
     """Hold the lock of that name; yields its file descriptor, to hand on to processes whose life must hold it too.
 
-    While another process has it, `waiting` is called once with that process's id, then this call blocks.
+    While another process has it, `waiting` is called once with that process's id, then this call waits until it is
+    free. Raises Stopped on `stop`.
     """
     places.locks.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(places.locks / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try_lock(descriptor):
             waiting(os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            while not _try_lock(descriptor):
+                if stop.wait(_LOCK_POLL_SECONDS):
+                    raise Stopped
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -70,6 +70,13 @@ def present(places: Places, pins: Pins, piece: Piece, *, ask: bool = False) -> I
     return Installed(piece, record.version, Origin.PRESENT, tool.parent)
 
 
+def is_unknown(places: Places, piece: Piece) -> bool:
+    """Whether there is a tool on PATH that has not yet been asked for its version."""
+    rule = piece.present
+    tool = _on_path(places, piece, rule) if rule and not rule.alongside else None
+    return tool is not None and _recall(places, piece, tool) is None
+
+
 def pulumi_home(places: Places) -> Path:
     """The user's own PULUMI_HOME."""
     return Path(places.environ.get("PULUMI_HOME") or Path(places.environ.get("HOME") or Path.home()) / ".pulumi")
@@ -105,7 +112,8 @@ def _recall(places: Places, piece: Piece, tool: Path) -> _Record | None:
     return record if (str(tool), now.st_size, now.st_mtime_ns) == (record.path, record.size, record.modified) else None
 
 
-def _ask(places: Places, piece: Piece, rule: Present, tool: Path) -> _Record | None:
+def _ask(places: Places, piece: Piece, rule: Present, tool: Path) -> _Record:
+    """Start the tool for its version, and keep the answer; one that gives none is kept as version 0."""
     try:
         done = subprocess.run(
             [tool, *rule.version_arguments],
@@ -115,13 +123,11 @@ def _ask(places: Places, piece: Piece, rule: Present, tool: Path) -> _Record | N
             check=False,
             env=dict(places.environ),
         )
+        version = parse_version(done.stdout + done.stderr) if done.returncode == 0 else None
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    version = parse_version(done.stdout + done.stderr)
-    if done.returncode != 0 or version is None:
-        return None
+        version = None
     now = tool.stat()
-    record = _Record(str(tool), now.st_size, now.st_mtime_ns, ".".join(map(str, version)))
+    record = _Record(str(tool), now.st_size, now.st_mtime_ns, ".".join(map(str, version or (0,))))
     places.found.mkdir(parents=True, exist_ok=True)
     (places.found / f"{piece.name}.json").write_text(json.dumps(record.__dict__), encoding="utf-8")
     return record

@@ -1,8 +1,10 @@
 """The tools that a command works with: `find` returns them at once, or says which are missing.
 
-No process is started and nothing is written; `gitops toolchain install` is what fills the cache.
+No process is started, and nothing is written but the folder of links in which Pulumi finds the providers;
+`gitops toolchain install` is what fills the cache.
 """
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ class Tools:
     installed: Mapping[str, Installed]
     places: Places
     _pins: pins.Pins
+    _plugin_home: Path | None
 
     def path(self, name: str) -> Path:
         """The file of an executable, such as `pulumi` or `kube-apiserver`.
@@ -45,20 +48,14 @@ class Tools:
 
         PULUMI_HOME is set only where a provider was installed by us, so that a user's login stays in use otherwise.
         """
-        folders = dict.fromkeys([self.places.virtual_environment / "bin", *(one.folder for one in self._commands())])
+        commands = [one.folder for one in self.installed.values() if not one.piece.plugin]
+        folders = dict.fromkeys([self.places.virtual_environment / "bin", *commands])
         path = os.pathsep.join([*map(str, folders), self.places.environ.get("PATH", os.defpath)])
         variables = {"PATH": path, "PULUMI_SKIP_UPDATE_CHECK": "1"}
-        home = plugin_home(self.places, self._plugins())
-        if home is not None:
-            variables["PULUMI_HOME"] = str(home)
+        if self._plugin_home is not None:
+            variables["PULUMI_HOME"] = str(self._plugin_home)
             variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         return variables
-
-    def _commands(self) -> list[Installed]:
-        return [one for one in self.installed.values() if not one.piece.plugin]
-
-    def _plugins(self) -> list[Installed]:
-        return [one for one in self.installed.values() if one.piece.plugin]
 
 
 def find(needs: Sequence[str], *, places: Places | None = None) -> Tools:
@@ -80,12 +77,10 @@ def find(needs: Sequence[str], *, places: Places | None = None) -> Tools:
             missing.append(name)
         else:
             installed[name] = found
-    home = plugin_home(places, [one for one in installed.values() if one.piece.plugin])
-    if home is not None and not home.is_dir():
-        missing += [name for name, one in installed.items() if one.piece.plugin]
     if missing:
         raise _missing(known, missing)
-    return Tools(installed, places, known)
+    needs_home = any(one.piece.plugin for one in installed.values())
+    return Tools(installed, places, known, plugin_home(places, known) if needs_home else None)
 
 
 def look_up(places: Places, known: pins.Pins, name: str) -> Installed | None:
@@ -96,15 +91,32 @@ def look_up(places: Places, known: pins.Pins, name: str) -> Installed | None:
     )
 
 
-def plugin_home(places: Places, plugins: Sequence[Installed]) -> Path | None:
-    """The PULUMI_HOME that links these plugins; None where the user's own home has them all.
+def plugin_home(places: Places, known: pins.Pins) -> Path | None:
+    """The PULUMI_HOME that links every provider there is; None where the user's own home has them all.
 
     Its name comes from what it links to, so two checkouts with different pins do not disturb each other.
     """
+    plugins = [one for name, piece in known.pieces.items() if piece.plugin and (one := look_up(places, known, name))]
     if all(one.origin is Origin.PRESENT for one in plugins):
         return None
     targets = "\n".join(sorted(str(one.folder) for one in plugins))
-    return places.cache / "pulumi-home" / hashlib.sha256(targets.encode()).hexdigest()[:16]
+    home = places.cache / "pulumi-home" / hashlib.sha256(targets.encode()).hexdigest()[:16]
+    if not home.is_dir():
+        _link(places, plugins, home)
+    return home
+
+
+def _link(places: Places, plugins: Sequence[Installed], home: Path) -> None:
+    """Lay the providers out the way Pulumi looks for them, in one step."""
+    with cache.fresh_folder(places, "pulumi-home") as folder:
+        for one in plugins:
+            plugin = folder / "plugins" / f"resource-{one.piece.plugin}-v{one.piece.version}"
+            plugin.mkdir(parents=True)
+            for name in one.piece.executables:
+                (plugin / name).symlink_to(one.folder / name)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # another process was faster
+            folder.rename(home)
 
 
 def _missing(known: pins.Pins, missing: Sequence[str]) -> ToolMissing:

@@ -1,0 +1,83 @@
+"""Long-running child processes that can be stopped, whose output is kept for the error message."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_POLL_SECONDS = 0.1
+_PATIENCE_SECONDS = 10.0
+
+
+class Stopped(Exception):
+    """The work was stopped from outside; what is finished stays finished."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a process ended, and what it wrote."""
+
+    code: int
+    output: str
+
+    def tail(self, lines: int = 12) -> str:
+        """The end of the output, indented for an error message."""
+        return "\n".join(f"    {line}" for line in self.output.strip().splitlines()[-lines:])
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Starts processes for one installation; `stop` ends them all."""
+
+    stop: threading.Event
+
+    def run(
+        self,
+        command: Sequence[str | Path],
+        *,
+        folder: Path,
+        environ: Mapping[str, str],
+        log: Path,
+        keep_open: tuple[int, ...] = (),
+    ) -> Finished:
+        """Run to the end, with the output in `log`. Raises Stopped, and ends the whole process group, on `stop`.
+
+        The process gets the descriptors `keep_open` too: a lock among them stays held if we are killed and it is not.
+        """
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                cwd=folder,
+                env=dict(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=keep_open,
+                start_new_session=True,
+            )
+            try:
+                while not self.stop.is_set():
+                    try:
+                        code = process.wait(_POLL_SECONDS)
+                    except subprocess.TimeoutExpired:
+                        continue
+                    return Finished(code, log.read_text(encoding="utf-8", errors="replace"))
+            finally:
+                _end(process)
+        raise Stopped
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that still runs, with everything it started: asked first, then forced."""
+    if process.poll() is not None:
+        return
+    for number in (signal.SIGINT, signal.SIGKILL):
+        os.killpg(process.pid, number)
+        try:
+            process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+        return
