@@ -30,7 +30,7 @@ class Builder:
     def build(self, recipe: Recipe, pieces: Sequence[tuple[Piece, str]]) -> list[Installed]:
         """Build pieces, given with their keys, and put them into the cache. Raises ToolchainError."""
         with cache.fresh_folder(self.places, recipe.name) as folder:
-            work = folder / recipe.name
+            work = folder / "work"
             shutil.copytree(self.places.recipes / recipe.name, work, ignore=shutil.ignore_patterns("__pycache__"))
             for source in recipe.sources:
                 self._bring(source, work)
@@ -71,8 +71,8 @@ class Builder:
             raise golang.explain(f"Building {recipe.name}", done, self.places)
 
     def _store(self, piece: Piece, key: str, built: Path, folder: Path) -> Installed:
-        own = folder / piece.name
-        own.mkdir()
+        own = folder / "finished" / piece.name
+        own.mkdir(parents=True)
         for name in piece.executables:
             if (built / name).is_file():
                 (built / name).rename(own / name)
