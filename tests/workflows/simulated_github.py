@@ -184,12 +184,13 @@ class SimulatedGitHub:
             "sender": self.user_json(pull_request.author),
         }
 
-    def push_event(self, branch: str, before: str) -> Json:
-        """The payload of the `push` event for the branch as it is now."""
+    def push_event(self, branch: str) -> Json:
+        """The payload of the `push` event for the branch as it is now; before, it was at its first parent."""
+        after = self.git("rev-parse", f"refs/heads/{branch}")
         return {
             "ref": f"refs/heads/{branch}",
-            "before": before,
-            "after": self.git("rev-parse", f"refs/heads/{branch}"),
+            "before": self.git("rev-parse", f"{after}^1"),
+            "after": after,
             "repository": shapes.repository(self.url, self.repository),
             "pusher": {"name": "merger", "email": "merger@example.com"},
             "sender": self.user_json("merger"),
