@@ -143,7 +143,7 @@ def _with_value(lines: Sequence[str], key: str, value: Any) -> list[str]:
     flow = (
         yaml.safe_dump(value, width=10**9).removesuffix("...\n").strip()
         if isinstance(value, str)
-        else json.dumps(value)
+        else json.dumps(value, ensure_ascii=False)
     )
     keys = [i for i in range(start, end) if re.match(r" +[^\s#-]", lines[i])]
     indent = min((len(lines[i]) - len(lines[i].lstrip()) for i in keys), default=2)

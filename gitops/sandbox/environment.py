@@ -24,6 +24,7 @@ def of(folder: Folder, tools: Tools) -> dict[str, str]:
         "KUBECONFIG": str(folder.kubeconfig),
         "AWS_ENDPOINT_URL": cloud.endpoint(ports[Part.CLOUD]),
         "AWS_REGION": cloud.REGION,
+        "AWS_DEFAULT_REGION": cloud.REGION,  # boto3's name for it
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         # Set, so that a session of the user's shell is not mixed with the keys above.

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -208,8 +208,12 @@ def down(folder: Folder, keep: bool = False) -> Ended:
 
 
 def _end_processes(folder: Folder) -> int:
-    """By mark and by record; twice, because a killed parent may have started one more meanwhile."""
+    """By record and by mark; again until there are none, because a killed parent may just have started one more."""
     count = 0
+    with suppress(Failed):  # a record that cannot be read names no process, the mark still does
+        found = [p for r in folder.read().running.values() if (p := processes.process_of(r))]
+        processes.stop(found)
+        count += len(found)
     while found := processes.marked(folder.root):
         processes.stop(found)
         count += len(found)

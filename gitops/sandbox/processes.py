@@ -7,6 +7,7 @@ crash can come between a start and its record; the mark is there from the first 
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,11 +65,9 @@ def process_of(running: Running | None) -> psutil.Process | None:
         process = psutil.Process(running.pid)
         if abs(process.create_time() - running.started) > 1.0:
             return None
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
     except psutil.Error:
         return None
-    return process
+    return process if _lives(process) else None
 
 
 def marked(folder: Path) -> list[psutil.Process]:
@@ -96,10 +95,23 @@ def stop(processes: Iterable[psutil.Process]) -> None:
     for process in doomed:
         with suppress(psutil.Error):
             process.kill()
-    _, alive = psutil.wait_procs(doomed, timeout=10.0)
-    if alive:
+    deadline = time.monotonic() + 10.0
+    while alive := [process for process in doomed if _lives(process)]:
+        if time.monotonic() < deadline:
+            time.sleep(0.005)
+            continue
         names = ", ".join(str(process.pid) for process in alive)
         raise Failed(f"These processes do not end, even when killed: {names}.", hint="See why with `ps -fp <id>`.")
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it still runs; one that waits to be reaped (by us, or by an init that never does) does not."""
+    with suppress(psutil.Error):
+        process.wait(0)
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def free_ports(count: int, taken: Iterable[int] = ()) -> list[int]:
