@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -78,6 +77,8 @@ def store(places: Places, piece: Piece, key: str, folder: Path, origin: Origin) 
 @contextlib.contextmanager
 def fresh_folder(places: Places, name: str) -> Iterator[Path]:
     """An empty folder on the cache's own file system, removed at the end unless it was moved away."""
+    import tempfile  # not when all is there: it takes 5 ms to load
+
     places.work.mkdir(parents=True, exist_ok=True)
     # the process at the end: `install.sweep` removes what a killed one left
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", suffix=f".{os.getpid()}", dir=places.work))

@@ -50,9 +50,9 @@ class Installation:
         """Install what sets, pieces or executables stand for. Raises ToolchainError; Ctrl-C leaves no process."""
         wanted = self.pins.resolve(names)
         pieces = [self.pins.pieces[name] for name in wanted if name != pins.ENVIRONMENT]
-        fresh = pins.ENVIRONMENT not in wanted or environment.is_current(self.places)
-        if fresh and all(self._is_known(piece) for piece in pieces):
+        if tools.is_complete(wanted, self.places, self.pins):
             return
+        fresh = pins.ENVIRONMENT not in wanted or environment.is_current(self.places)
         with cache.explained(self.places, "Installing the toolchain"):
             self.places.work.mkdir(parents=True, exist_ok=True)
             sweep(self.places.work)
@@ -60,11 +60,6 @@ class Installation:
                 environment_done = None if fresh else workers.submit(self._environment)
                 self._obtain([piece for piece in pieces if not self._there(piece)], workers, environment_done)
                 self._finish([environment_done] if environment_done else [])
-
-    def _is_known(self, piece: Piece) -> bool:
-        """Whether a piece is usable, and no tool on PATH waits to be asked for its version."""
-        settled = not locate.is_unknown(self.places, piece)
-        return settled and tools.look_up(self.places, self.pins, piece.name) is not None
 
     def _environment(self) -> None:
         environment.install(self.places, self.runner, self.progress)

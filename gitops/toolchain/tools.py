@@ -83,6 +83,17 @@ def find(needs: Sequence[str], *, places: Places | None = None) -> Tools:
     return Tools(installed, places, known, plugin_home(places, known) if needs_home else None)
 
 
+def is_complete(needs: Sequence[str], places: Places, known: pins.Pins) -> bool:
+    """Whether there is nothing to install: all is usable, and no tool on PATH waits to be asked for its version."""
+    names = known.resolve(needs)
+    pieces = [name for name in names if name != pins.ENVIRONMENT]
+    return (
+        (pins.ENVIRONMENT not in names or environment.is_current(places))
+        and not any(locate.is_unknown(places, known.pieces[name]) for name in pieces)
+        and all(look_up(places, known, name) for name in pieces)
+    )
+
+
 def look_up(places: Places, known: pins.Pins, name: str) -> Installed | None:
     """A piece as the machine has it in a supported version, else as the cache has it, else None."""
     piece = known.pieces[name]

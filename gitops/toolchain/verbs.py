@@ -12,8 +12,7 @@ from types import FrameType
 from typing import TextIO
 
 from gitops.errors import ToolchainError
-from gitops.toolchain import install as installation
-from gitops.toolchain import status as state
+from gitops.toolchain import pins, tools
 from gitops.toolchain.places import Places
 from gitops.toolchain.progress import Progress
 
@@ -31,6 +30,10 @@ HELP = {
 def install(names: Sequence[str], stream: TextIO, places: Places | None = None) -> None:
     """Install and report on `stream`. Raises ToolchainError, also when it is interrupted."""
     places = places or Places.from_environment()
+    if tools.is_complete(names, places, pins.read(places.recipes)):
+        return
+    from gitops.toolchain import install as installation  # what downloads and builds is not loaded for nothing
+
     _interrupt_on_termination()
     try:
         installation.install(names, places, Progress.on(stream, places.environ))
@@ -43,6 +46,8 @@ def install(names: Sequence[str], stream: TextIO, places: Places | None = None) 
 
 def status(names: Sequence[str], stream: TextIO, *, as_json: bool, places: Places | None = None) -> None:
     """Print the state of the pieces."""
+    from gitops.toolchain import status as state
+
     rows = state.rows(names, places or Places.from_environment())
     if as_json:
         stream.write(json.dumps([row.as_json() for row in rows], indent=2) + "\n")
@@ -52,6 +57,8 @@ def status(names: Sequence[str], stream: TextIO, *, as_json: bool, places: Place
 
 def pack(names: Sequence[str], folder: Path, stream: TextIO, places: Places | None = None) -> None:
     """Pack installed pieces for a mirror."""
+    from gitops.toolchain import install as installation
+
     for archive in installation.pack(names, places or Places.from_environment(), folder):
         stream.write(f"{archive}\n")
 
