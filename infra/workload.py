@@ -21,6 +21,8 @@ _UNPRIVILEGED_USER = 10001
 _SERVICE_PORT = 80
 _TARGET_CPU_PERCENT = 70
 _CALM_SECONDS = 300
+# A rollout that takes longer has failed; Pulumi and Kubernetes both wait ten minutes of their own accord.
+_ROLLOUT_SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,9 @@ class Workload(pulumi.ComponentResource):
             name,
             metadata=self._metadata(),
             spec=self._deployment(),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[account, config, policy_in, *args.after]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[account, config, policy_in, *args.after], custom_timeouts=_rollout_timeouts()
+            ),
         )
         service = self._service()
         self._disruption_budget()
@@ -98,6 +102,7 @@ class Workload(pulumi.ComponentResource):
             # No replicas: they belong to the autoscaler.
             selector=self._selector(),
             revision_history_limit=5,
+            progress_deadline_seconds=_ROLLOUT_SECONDS,
             strategy=apps.DeploymentStrategyArgs(
                 type="RollingUpdate",
                 rolling_update=apps.RollingUpdateDeploymentArgs(max_surge=1, max_unavailable=0),
@@ -163,7 +168,8 @@ class Workload(pulumi.ComponentResource):
                 selector=selector_labels(self._name),
                 ports=[core.ServicePortArgs(name="http", port=_SERVICE_PORT, target_port="http")],
             ),
-            opts=self._child,
+            # Pulumi waits until pods stand behind it.
+            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=_rollout_timeouts()),
         )
 
     def _disruption_budget(self) -> None:
@@ -227,6 +233,10 @@ class Workload(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
+
+
+def _rollout_timeouts() -> pulumi.CustomTimeouts:
+    return pulumi.CustomTimeouts(create=f"{_ROLLOUT_SECONDS}s", update=f"{_ROLLOUT_SECONDS}s")
 
 
 def _probe(path: str, *, period_seconds: int) -> core.ProbeArgs:
