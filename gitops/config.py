@@ -32,7 +32,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A valid gitops.yaml. `environments` are in promotion order; `lease_seconds` is how long a silent holder keeps a stack."""
+    """A valid gitops.yaml. `environments` are in promotion order; a silent holder keeps a stack for `lease_seconds`."""
 
     environments: tuple[Environment, ...]
     ledger: str = "gitops/ledger"

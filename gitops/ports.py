@@ -68,7 +68,7 @@ class EngineReader(Protocol):
     """Engine runs that change nothing. `folder` is the Pulumi project's folder in a checkout."""
 
     def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
-        """Preview a stack, secrets as keyed digests. Raises EngineFailed with the diagnostics when it does not succeed."""
+        """Preview a stack, secrets as keyed digests. Raises EngineFailed with the diagnostics."""
 
     def start_state(self, folder: Path, stack: str) -> StartState:
         """The stack's state now; a stack that was never created has an empty one."""
@@ -83,10 +83,12 @@ class EngineWriter(Protocol):
     def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[ResourceStep], None]) -> EngineRun:
         """Apply exactly the saved plan. Raises EngineFailed; what was done until then is in the state."""
 
-    def repair(self, folder: Path, stack: str) -> tuple[str, ...]:
-        """Settle the operations that a killed update left pending: adopt what exists, drop the rest.
+    def settle(self, folder: Path, stack: str, *, previous_run: str = "") -> tuple[str, ...]:
+        """Bring the state to the truth after a run that was cut short.
 
-        Returns one sentence for each. Raises EngineFailed when one cannot be settled.
+        Ends what processes it left on this machine (told by `previous_run`), frees the backend's lock it held, and
+        settles its pending operations: adopts what exists, drops the rest. Returns a sentence for each thing done.
+        Raises EngineFailed when something cannot be settled.
         """
 
 
@@ -123,7 +125,7 @@ class Leases(Protocol):
         """
 
 
-class LeaseMoved(Exception):  # noqa: N818 - a race that was lost, not an error
+class LeaseMoved(Exception):
     """Another writer moved the lease first; read it again."""
 
 

@@ -96,9 +96,10 @@ class PulumiEngine:
         )
         return previews.read(events, seconds=seconds)
 
-    def repair(self, folder: Path, stack: str) -> tuple[str, ...]:
-        """See `EngineWriter.repair`."""
-        return repair.settle(self._process, folder, stack, self._export(folder, stack))
+    def settle(self, folder: Path, stack: str, *, previous_run: str = "") -> tuple[str, ...]:
+        """See `EngineWriter.settle`."""
+        ended = repair.clear_leftovers(self._process, folder, stack, previous_run)
+        return (*ended, *repair.settle(self._process, folder, stack, self._export(folder, stack)))
 
     def _events(
         self,
@@ -165,7 +166,8 @@ class PulumiEngine:
         if not isinstance(key, Mapping) or "secure" not in key:
             raise EngineFailed(
                 f"Stack {stack} has secrets, but no key to compare them by.",
-                hint=f"Run `openssl rand -hex 32 | pulumi config set --secret {DIGEST_KEY} --stack {stack}` and commit it.",
+                hint="Make one and commit it: "
+                f"`openssl rand -hex 32 | pulumi config set --secret {DIGEST_KEY} --stack {stack}`.",
             )
         config: dict[str, Any] = {f"secret:{i}": {"secure": text} for i, text in enumerate(texts)}
         document = {name: settings[name] for name in _SECRETS_SETTINGS if name in settings}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import git
 
-from gitops.errors import GitFailed, RemoteUnreachable
+from gitops.errors import GitFailed, Refused, RemoteUnreachable
 
 # Git must ask nobody for a password in a job without a terminal, and speak English so that errors read alike.
 # Commits that the pipeline makes (ledger records, leases) carry its own name, whatever the machine's configuration.
@@ -54,6 +54,25 @@ class GitCommand:
     def text(self, *arguments: str, stdin: bytes = b"") -> str:
         """The output as stripped text."""
         return self.run(*arguments, stdin=stdin).decode().strip()
+
+    def merged(self, base: str, head: str) -> str:
+        """The commit that merging `head` into `base` would make: `head` itself where nothing has to be merged.
+
+        Raises Refused when the two conflict.
+        """
+        if self.attempt("merge-base", "--is-ancestor", base, head)[0] == 0:
+            return head
+        status, output, errors = self.attempt("merge-tree", "--write-tree", "--name-only", "--no-messages", base, head)
+        lines = output.decode(errors="replace").splitlines()
+        if status == 1:
+            files = ", ".join(sorted(set(lines[1:]))[:5])
+            raise Refused(
+                f"{head[:12]} conflicts with {base[:12]} in {files}: there is no merged program to preview.",
+                hint="Merge or rebase onto the target branch, resolve the conflict, and push.",
+            )
+        if status:
+            raise GitFailed(f"Could not merge {head[:12]} into {base[:12]}: {errors}")
+        return self.text("commit-tree", lines[0], "-p", base, "-p", head, stdin=b"preview of the merge\n")
 
     def remote_refs(self, *patterns: str) -> Mapping[str, str]:
         """Ref → object id on the remote now. Raises RemoteUnreachable."""

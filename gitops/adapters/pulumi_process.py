@@ -127,7 +127,7 @@ def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> 
 
 
 def _interrupt_with_parent() -> None:
-    """In the child: ask Linux to send SIGINT when the parent dies, so that Pulumi stops in good order after a kill -9."""
+    """In the child: have Linux send SIGINT when the parent dies, so that Pulumi stops in good order after a kill -9."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 

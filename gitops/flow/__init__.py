@@ -1,1 +1,1 @@
-"""The decisions of the pipeline, pure and in flow order: change, affected, preview, plan, compare, gate, apply, record."""
+"""The decisions of the pipeline, pure and in flow order: change, affected, preview, plan, compare, gate, record."""

@@ -21,7 +21,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 _NOISE = frozenset({"created", "modified", "sourcePosition", "stackTrace"})
 
 
-def build(
+def build(  # noqa: PLR0913 - a plan binds exactly these together
     stack: Stack, environment: str, commit: str, *, run: EngineRun, start: StartState, inputs: Inputs, now: datetime
 ) -> Plan:
     """Bind an engine run to the state it started from and the inputs it was computed from."""
@@ -68,7 +68,8 @@ def from_body(body: Mapping[str, Any]) -> Plan:
         raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
     if plan.plan_digest != _plan_digest(plan.stack, plan.changes, plan.start, plan.findings):
         raise LedgerBroken(
-            f"The plan of {plan.stack.label} for {plan.commit[:12]} was altered after it was recorded: its content does not give its digest.",
+            f"The plan of {plan.stack.label} for {plan.commit[:12]} was altered after it was recorded: "
+            "its content does not give its digest.",
             hint="Run `gitops log --verify`, then preview the change again.",
         )
     return plan

@@ -93,6 +93,14 @@ class History:
         last = self.last_apply(stack)
         return last if last is not None and last.kind is RecordKind.APPLY_STARTED else None
 
+    def cut_short(self, stack: Stack) -> Record | None:
+        """The newest apply, if it did not come to a release: killed, failed, or applied and not verified."""
+        last = self.last_apply(stack)
+        release = self.release(stack)
+        if last is None or (release is not None and release.sequence > last.sequence):
+            return None
+        return last
+
     def _newest(self, stack: Stack, kinds: Iterable[RecordKind], commit: str = "") -> Record | None:
         wanted = frozenset(kinds)
         for record in reversed(self.records):

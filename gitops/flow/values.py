@@ -53,7 +53,7 @@ def ciphertexts(value: Any) -> Iterator[str]:
 
 
 def read(value: Any, digests: Mapping[str, str]) -> PropertyValue:
-    """A raw JSON value with secrets and unknowns as typed leaves; a ciphertext without a digest becomes SecretValue("")."""
+    """A raw JSON value with secrets and unknowns as typed leaves; a secret without a digest is SecretValue("")."""
     if is_secret(value):
         return SecretValue(digests.get(str(value.get("ciphertext")), ""))
     if isinstance(value, Mapping):
@@ -95,7 +95,7 @@ def leaves(value: PropertyValue) -> Iterator[PropertyValue]:
 
 
 def difference(old: PropertyValue, new: PropertyValue, path: str = "") -> Iterator[PropertyChange]:
-    """How two objects differ, leaf by leaf in path order; lists of different length differ from the first new or gone item on."""
+    """How two objects differ, leaf by leaf in path order; items of lists are compared by their place."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             below = _join(path, key)
@@ -125,7 +125,7 @@ def top_level(path: str) -> str:
 
 
 def pack(value: Any) -> Any:
-    """A value of ours as plain JSON: secrets as {"$secret": digest}, unknowns as {"$unknown": true}; `unpack` reads it back."""
+    """A value of ours as plain JSON, secrets as {"$secret": digest}, unknowns as {"$unknown": true}; see `unpack`."""
     if isinstance(value, SecretValue):
         return {"$secret": value.digest}
     if isinstance(value, UnknownValue):

@@ -1,0 +1,85 @@
+"""The `gitops` command: its verbs, and the one place that maps what happened to an exit code."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from gitops import __version__
+from gitops.context import Context
+from gitops.errors import GitOpsError
+
+# Verb → module; imported when it is used, so that `gitops affected` does not pay for what `gitops up` needs.
+_VERBS = {
+    "affected": "gitops.commands.affected:command",
+    "preview": "gitops.commands.preview:command",
+    "up": "gitops.commands.up:command",
+    "status": "gitops.commands.status:command",
+    "log": "gitops.commands.log:command",
+    "demo": "gitops.commands.demo:command",
+    "sandbox": "gitops.commands.sandbox:sandbox",
+    "toolchain": "gitops.commands.toolchain:toolchain",
+}
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class _Verbs(click.Group):
+    """The verbs in the order of the work, each imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        place = _VERBS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command = getattr(importlib.import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a gate, 4 waiting for somebody.",
+)
+@click.version_option(__version__, prog_name="gitops")
+@click.option("-C", "folder", type=click.Path(path_type=Path), default=".", help="Run as if started in this folder.")
+@click.pass_context
+def gitops(ctx: click.Context, folder: Path) -> None:
+    """Pulumi by pull request: what was reviewed is exactly what is applied, or nothing is."""
+    ctx.obj = Context(folder, os.environ, purpose=ctx.invoked_subcommand or "gitops")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    try:
+        gitops.main(arguments, prog_name="gitops", standalone_mode=False)
+    except GitOpsError as error:
+        from gitops.views import terminal
+
+        terminal.console(sys.stderr).print(terminal.error(error))
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    return 0
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends a run the way Ctrl-C does: in good order."""
+    raise KeyboardInterrupt

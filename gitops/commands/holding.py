@@ -1,0 +1,101 @@
+"""Hold a stack's lease while working on it: acquire, keep alive, notice its loss, release."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gitops.context import Context
+from gitops.errors import Failed, GitFailed, Refused, Waiting
+from gitops.flow import lease as leases
+from gitops.model import Lease, Stack
+from gitops.ports import LeaseMoved
+
+
+@dataclass
+class Held:
+    """A lease of ours. `taken_over` is the expired lease that stood in its place, if one did."""
+
+    context: Context
+    stack: Stack
+    seconds: int
+    lease: Lease
+    taken_over: Lease | None = None
+    _lost: str = ""
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def must_be_ours(self) -> None:
+        """Ask the remote once more. Raises Refused when the lease is somebody else's, RemoteUnreachable."""
+        current = self.context.leases.current(self.stack)
+        if current is None or current.holder != self.lease.holder:
+            now = self.context.clock.now()
+            whose = f"it went to {leases.describe(current, now)}" if current else "somebody removed it"
+            raise Refused(
+                f"The lease on {self.stack.label} was lost: {whose}. Nothing more is written.",
+                hint="Run the same command again when the stack is free.",
+            )
+        if self._lost:
+            raise Failed(f"The lease on {self.stack.label} could not be kept alive: {self._lost}")
+
+    def keep_alive(self) -> None:
+        """Renew the lease every third of its duration until told to stop; a loss is noted, not raised."""
+        while not self._stop.wait(self.seconds / 3):
+            try:
+                wanted = leases.renewed(self.lease, self.context.clock.now(), self.seconds)
+                swapped = self.context.leases.swap(self.stack, self.lease, wanted)
+                self.lease = swapped or self.lease
+                self._lost = ""
+            except LeaseMoved:
+                self._lost = "somebody else moved it"
+                return
+            except GitFailed as error:
+                self._lost = error.message
+
+    def stop(self) -> None:
+        """End the renewals."""
+        self._stop.set()
+
+
+@contextmanager
+def hold(context: Context, stack: Stack, seconds: int, tell: Callable[[str], None]) -> Iterator[Held]:
+    """The stack is ours within the block. Raises Waiting when somebody holds it, RemoteUnreachable."""
+    held = _acquire(context, stack, seconds)
+    if held.taken_over is not None:
+        now = context.clock.now()
+        tell(f"{stack.label}: took over the lease of {leases.describe(held.taken_over, now)}")
+    renewals = threading.Thread(target=held.keep_alive, name=f"lease {stack.label}", daemon=True)
+    renewals.start()
+    try:
+        yield held
+    finally:
+        held.stop()
+        renewals.join()
+        _release(held, tell)
+
+
+def _acquire(context: Context, stack: Stack, seconds: int) -> Held:
+    now = context.clock.now()
+    standing = context.leases.current(stack)
+    if standing is not None and not leases.expired(standing, now):
+        raise Waiting(
+            f"{stack.label} is leased to {leases.describe(standing, now)}.",
+            hint="Run the same command again when that run has ended; a killed run's lease expires by itself.",
+        )
+    wanted = leases.granted(stack, context.holder, now, seconds)
+    try:
+        lease = context.leases.swap(stack, standing, wanted)
+    except LeaseMoved:
+        raise Waiting(
+            f"Somebody else was faster to lease {stack.label}.", hint="Run the same command again in a moment."
+        ) from None
+    return Held(context, stack, seconds, lease or wanted, taken_over=standing)
+
+
+def _release(held: Held, tell: Callable[[str], None]) -> None:
+    """Give the lease back; one that cannot be given back expires, which is no reason to fail a finished apply."""
+    try:
+        held.context.leases.swap(held.stack, held.lease, None)
+    except LeaseMoved:
+        tell(f"{held.stack.label}: the lease was no longer ours to release")
+    except GitFailed as error:
+        tell(f"{held.stack.label}: the lease could not be released and will expire: {error.message}")

@@ -1,0 +1,87 @@
+"""What `preview` and `up` share: one commit, checked out, and the plan of each of its stacks."""
+
+import hashlib
+import os
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from gitops.context import Context
+from gitops.errors import UsageError
+from gitops.flow import plan as plans
+from gitops.flow.affected import reached_files
+from gitops.flow.discover import Snapshot, take_snapshot
+from gitops.flow.order import dependencies, waves
+from gitops.flow.reach import ImportGraph
+from gitops.model import Inputs, Plan, Stack
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A commit's program in a checkout of its own, so that nothing uncommitted takes part."""
+
+    context: Context
+    commit: str
+    snapshot: Snapshot
+    folder: Path
+
+    def project_folder(self, stack: Stack) -> Path:
+        """The folder that Pulumi runs in."""
+        return self.folder / stack.folder
+
+    def plan(self, stack: Stack, environment: str, commit: str, save_plan: Path | None = None) -> Plan:
+        """Preview the stack and bind the result; `commit` is what the plan is recorded for. Raises EngineFailed."""
+        preview = self.context.engine.preview(self.project_folder(stack), stack.name, save_plan=save_plan)
+        return plans.build(
+            stack,
+            environment,
+            commit,
+            run=preview.run,
+            start=preview.start,
+            inputs=self._inputs(stack, dict(preview.versions)),
+            now=self.context.clock.now(),
+        )
+
+    def _inputs(self, stack: Stack, versions: dict[str, str]) -> Inputs:
+        config_file = self.snapshot.project_of(stack).config_files[stack.name]
+        digests = {
+            path: hashlib.sha256(content).hexdigest()
+            for path, content in self.snapshot.read(sorted(reached_files(self.snapshot, stack)))
+        }
+        return Inputs(files=digests, config=digests.pop(config_file, ""), versions=versions)
+
+
+@contextmanager
+def checked_out(context: Context, commit: str) -> Iterator[Program]:
+    """The program of a commit, in a temporary checkout."""
+    with context.repository.checkout(commit) as folder:
+        yield Program(context, commit, take_snapshot(context.repository, commit), folder)
+
+
+def named(stacks: Collection[Stack], names: Collection[str]) -> tuple[Stack, ...]:
+    """The stacks that the user named by name or label; all of them when none was named. Raises UsageError."""
+    chosen = []
+    for name in names:
+        matches = [stack for stack in stacks if name in (stack.name, stack.label)]
+        if not matches:
+            known = ", ".join(sorted(stack.label for stack in stacks))
+            raise UsageError(f"There is no stack {name!r} in this environment.", hint=f"There are: {known or 'none'}.")
+        chosen += matches
+    return tuple(sorted(set(chosen))) if names else tuple(sorted(stacks))
+
+
+def in_order(snapshot: Snapshot, stacks: Collection[Stack]) -> tuple[tuple[Stack, ...], ...]:
+    """The stacks in waves: a stack comes after those whose outputs it reads."""
+    there = [stack for stack in stacks if stack in snapshot.stacks]
+    return waves(there, dependencies(ImportGraph(snapshot), snapshot.stacks).upstream)
+
+
+def side_by_side(work: Callable[[Stack], Result], wave: Collection[Stack]) -> tuple[Result, ...]:
+    """Do the work for each stack of a wave, as many at once as there are cores."""
+    with ThreadPoolExecutor(min(len(wave), os.cpu_count() or 1) or 1) as pool:
+        return tuple(pool.map(work, wave))

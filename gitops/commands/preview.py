@@ -1,0 +1,169 @@
+"""`gitops preview`: what a change would do to the stacks it affects, for its reviewers and for the gate."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gitops.commands.affected import default_base, find_affected
+from gitops.commands.planning import Program, checked_out, in_order, named, side_by_side
+from gitops.config import Environment
+from gitops.context import Context, Ledger, require_environment
+from gitops.errors import EngineFailed, Failed
+from gitops.flow import comment as comments
+from gitops.flow import record as records
+from gitops.flow import values
+from gitops.flow.comment import PreviewFailure, Review, StackReview
+from gitops.model import AffectedStack, Plan, RecordKind
+from gitops.views import terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to preview: a change by its two commits, for one environment, all its affected stacks or those named."""
+
+    base: str | None = None
+    head: str = "HEAD"
+    environment: str | None = None
+    stacks: tuple[str, ...] = ()
+    record: bool = True
+
+
+def preview(context: Context, request: Request) -> Review:
+    """Preview the affected stacks side by side, and keep each plan in the ledger under the change's head.
+
+    What is previewed is the result of merging the head into the base as it is now. Raises Refused for a conflict,
+    UsageError for an unknown environment or stack; a failing stack is part of the result.
+    """
+    repository = context.repository
+    head = repository.resolve(request.head)
+    base = repository.resolve(request.base) if request.base else default_base(repository, head)
+    unborn = base == repository.empty_tree()
+    commit = head if unborn else context.git.merged(base, head)
+    settings = context.config(commit)
+    environment = require_environment(settings, request.environment, _branch(context, request.base))
+    found = find_affected(repository, base, commit)
+    affected = {one.stack: one for one in found.stacks if environment.holds(one.stack)}
+    with checked_out(context, commit) as program:
+        held = [stack for stack in program.snapshot.stacks if environment.holds(stack)]
+        chosen = named(affected, request.stacks) if not request.stacks else named(held, request.stacks)
+        reviews: list[StackReview] = []
+        for wave in in_order(program.snapshot, chosen):
+            _tell(f"previewing {', '.join(stack.label for stack in wave)}")
+            reviews += side_by_side(
+                lambda stack: _review(program, environment, head, affected.get(stack) or AffectedStack(stack, ())), wave
+            )
+    review = Review(environment.name, base, head, tuple(reviews), unaffected=len(held) - len(reviews))
+    if request.record:
+        _record(context, context.ledger(settings), review)
+    return review
+
+
+def _review(program: Program, environment: Environment, head: str, affected: AffectedStack) -> StackReview:
+    try:
+        return StackReview(affected, program.plan(affected.stack, environment.name, head))
+    except EngineFailed as error:
+        return StackReview(affected, PreviewFailure(error.message, error.diagnostics, error.hint))
+
+
+def _record(context: Context, ledger: Ledger, review: Review) -> None:
+    """Append each plan, unless the ledger's newest one for this stack and commit is the same."""
+    author = records.Author(context.holder.name, review.environment)
+    history = records.History(ledger.records())
+    for one in review.ordered():
+        if isinstance(one.result, Plan):
+            known = history.plan_for(one.stack, review.head)
+            if known is None or known.plan_digest != one.result.plan_digest:
+                body = {"plan": values.pack(one.result)}
+                now = context.clock.now()
+                ledger.append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
+
+
+def _branch(context: Context, base: str | None) -> str | None:
+    return base.removeprefix(f"{context.git.remote}/") if base else None
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def post(context: Context, review: Review, number: int) -> None:
+    """Put the review on the pull request, in place of the one before."""
+    context.host.comment(number, comments.marker(review.environment), comments.render(review))
+
+
+def write_step_summary(review: Review) -> None:
+    """In a GitHub Actions job: the review as the job's summary."""
+    target = os.environ.get("GITHUB_STEP_SUMMARY")
+    if target:
+        with Path(target).open("a", encoding="utf-8") as summary:
+            summary.write(comments.render(review, comments.STEP_SUMMARY_LIMIT))
+
+
+def as_document(review: Review) -> dict[str, object]:
+    """The JSON form."""
+    return {
+        "format": 1,
+        "environment": review.environment,
+        "base": review.base,
+        "head": review.head,
+        "stacks": [
+            {"stack": one.stack.label, "reasons": values.pack(one.affected.reasons), "plan": values.pack(one.result)}
+            if isinstance(one.result, Plan)
+            else {"stack": one.stack.label, "reasons": values.pack(one.affected.reasons), "error": one.result.message}
+            for one in review.ordered()
+        ],
+    }
+
+
+@click.command("preview")
+@click.argument("stacks", nargs=-1, metavar="[STACK]...")
+@click.option("--base", metavar="COMMIT", help="The branch or commit to merge into, e.g. origin/main.")
+@click.option("--head", metavar="COMMIT", default="HEAD", show_default=True, help="The commit with the change.")
+@click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
+@click.option("--pull-request", type=int, metavar="NUMBER", help="The pull request to comment on, with --comment.")
+@click.option("--comment", is_flag=True, help="Put the review on the pull request.")
+@click.option("--no-record", is_flag=True, help="Keep no plan in the ledger: look only, nothing can be approved.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the view for people.")
+@click.option("--markdown", is_flag=True, help="Print the comment's Markdown.")
+@click.pass_obj
+def command(
+    context: Context,
+    /,
+    stacks: tuple[str, ...],
+    base: str | None,
+    head: str,
+    environment: str | None,
+    pull_request: int | None,
+    comment: bool,
+    no_record: bool,
+    as_json: bool,
+    markdown: bool,
+) -> None:
+    """Preview the stacks that a change affects.
+
+    The plan of each stack goes into the ledger under the change's head; approving the pull request approves that
+    plan, and `gitops up` applies nothing else.
+
+    \b
+    gitops preview --base origin/main
+    gitops preview --environment prod --base origin/prod --head origin/staging
+    """
+    if comment and pull_request is None:
+        raise click.UsageError("--comment needs --pull-request NUMBER")
+    review = preview(context, Request(base, head, environment, stacks, record=not no_record))
+    write_step_summary(review)
+    if pull_request is not None and comment:
+        post(context, review, pull_request)
+    if as_json:
+        click.echo(json.dumps(as_document(review), indent=2))
+    elif markdown:
+        click.echo(comments.render(review))
+    else:
+        terminal.console(sys.stdout).print(terminal.review(review))
+    failed = [one.stack.label for one in review.stacks if isinstance(one.result, PreviewFailure)]
+    if failed:
+        raise Failed(f"The preview of {', '.join(failed)} failed.", hint="Its messages are above.")

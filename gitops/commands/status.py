@@ -1,0 +1,94 @@
+"""`gitops status`: where each environment stands."""
+
+import json
+import sys
+
+import click
+
+from gitops.config import Environment
+from gitops.context import Context
+from gitops.flow import record as records
+from gitops.flow import values
+from gitops.flow.discover import take_snapshot
+from gitops.flow.status import EnvironmentStatus, LastApply
+from gitops.model import FileChange, Lease, Record, Stack
+from gitops.views import terminal
+
+
+def status(context: Context) -> tuple[EnvironmentStatus, ...]:
+    """One row an environment, in promotion order. Raises RemoteUnreachable."""
+    settings = context.config(context.repository.resolve("HEAD"))
+    history = records.History(context.ledger(settings).records())
+    held = context.leases.all()
+    return tuple(_row(context, environment, history, held) for environment in settings.environments)
+
+
+def _row(
+    context: Context, environment: Environment, history: records.History, held: tuple[Lease, ...]
+) -> EnvironmentStatus:
+    head = _branch_head(context, environment)
+    stacks = _stacks(context, environment, head)
+    labels = {stack.label for stack in stacks}
+    applies = [r for stack in stacks if (r := history.last_apply(stack))]
+    last = max(applies, key=lambda r: r.sequence, default=None)
+    released = _released(stacks, history)
+    commits, files = _pending(context, released, head)
+    return EnvironmentStatus(
+        environment=environment.name,
+        branch=environment.branch,
+        branch_head=head,
+        released=released,
+        last_apply=LastApply(last.at, last.by, last.kind) if last else None,
+        leases=tuple(lease for lease in held if lease.stack in labels),
+        pending_commits=commits,
+        pending_files=files,
+    )
+
+
+def _branch_head(context: Context, environment: Environment) -> str | None:
+    """The remote branch's commit, brought here; None where there is no such branch. Raises RemoteUnreachable."""
+    ref = f"refs/heads/{environment.branch}"
+    head = context.git.remote_refs(ref).get(ref)
+    if head:
+        context.git.fetch(ref)
+    return head
+
+
+def _stacks(context: Context, environment: Environment, head: str | None) -> tuple[Stack, ...]:
+    if head is None:
+        return ()
+    return tuple(s for s in take_snapshot(context.repository, head).stacks if environment.holds(s))
+
+
+def _released(stacks: tuple[Stack, ...], history: records.History) -> str | None:
+    """The commit that all stacks of the environment have at least: the oldest of their releases."""
+    releases: list[Record] = []
+    for stack in stacks:
+        release = history.release(stack)
+        if release is None:
+            return None
+        releases.append(release)
+    return min(releases, key=lambda r: r.sequence).commit if releases else None
+
+
+def _pending(
+    context: Context, released: str | None, head: str | None
+) -> tuple[tuple[str, ...], tuple[FileChange, ...]]:
+    if head is None or head == released:
+        return (), ()
+    span = f"{released}..{head}" if released else head
+    commits = tuple(context.git.text("rev-list", span).split())
+    change = context.repository.change(released or context.repository.empty_tree(), head)
+    return commits, change.files
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def command(context: Context, /, as_json: bool) -> None:
+    """Print where each environment stands: its branch, its release, the last apply, leases, and what is pending."""
+    rows = status(context)
+    if as_json:
+        click.echo(json.dumps({"format": 1, "environments": values.pack(rows)}, indent=2))
+    else:
+        terminal.console(sys.stdout).print(terminal.status(rows))

@@ -1,0 +1,143 @@
+"""The one place that builds adapters: what a command needs of the world, made when it is first asked for."""
+
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from gitops.adapters.clock import SystemClock
+from gitops.config import FILE, Config, Environment, parse
+from gitops.errors import ConfigError, UsageError
+from gitops.model import Holder
+from gitops.ports import (
+    Clock,
+    CodeHostReader,
+    CodeHostWriter,
+    EngineReader,
+    EngineWriter,
+    Leases,
+    LedgerReader,
+    LedgerWriter,
+)
+
+if TYPE_CHECKING:
+    from gitops.adapters.git_command import GitCommand
+    from gitops.adapters.repository import GitRepository
+
+# Marks every process of one run, so that what a crash left behind can be told from everything else.
+RUN_VARIABLE = "GITOPS_RUN"
+
+
+class Engine(EngineReader, EngineWriter, Protocol):
+    """Both sides of the engine."""
+
+
+class Ledger(LedgerReader, LedgerWriter, Protocol):
+    """Both sides of the ledger."""
+
+
+class CodeHost(CodeHostReader, CodeHostWriter, Protocol):
+    """Both sides of the code host."""
+
+
+@dataclass
+class Context:
+    """The world of one command, around the repository that holds `folder`. Reading an attribute builds its adapter."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(repr=False)
+    purpose: str = "gitops"
+    clock: Clock = field(default_factory=SystemClock)
+
+    @cached_property
+    def repository(self) -> "GitRepository":
+        """Commits and files. Raises GitFailed outside a repository."""
+        from gitops.adapters.repository import GitRepository
+
+        return GitRepository(self.folder)
+
+    @cached_property
+    def git(self) -> "GitCommand":
+        """Git as a command, for what goes to the remote."""
+        from gitops.adapters.git_command import GitCommand
+
+        return GitCommand(self.folder)
+
+    def config(self, commit: str) -> Config:
+        """gitops.yaml as the commit has it. Raises ConfigError."""
+        if FILE not in self.repository.paths(commit):
+            raise ConfigError(
+                FILE,
+                f"commit {commit[:12]} has no such file",
+                hint="It names the environments, their branches and their order; see the README.",
+            )
+        return parse(self.repository.read(commit, FILE))
+
+    def ledger(self, settings: Config) -> Ledger:
+        """The ledger on the remote."""
+        from gitops.adapters.ledger import GitLedger
+
+        return GitLedger(self.git, settings.ledger)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """The leases on the remote."""
+        from gitops.adapters.leases import GitLeases
+
+        return GitLeases(self.git)
+
+    @cached_property
+    def host(self) -> CodeHost:
+        """The code host that the remote's address names. Raises UsageError for one we do not know."""
+        address = self.git.text("remote", "get-url", self.git.remote)
+        path = Path(urlsplit(address).path if address.startswith("file://") else address)
+        if path.is_dir() and self.environment.get("GITHUB_ACTIONS") != "true":
+            from gitops.adapters.local_host import LocalHost
+
+            return LocalHost(path, self.clock)
+        from gitops.adapters.github import GitHub
+
+        return GitHub.from_environment(self.environment, address)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Pulumi, from the toolchain. Raises ToolMissing."""
+        from gitops.adapters.engine import PulumiEngine
+        from gitops.adapters.pulumi_process import PulumiProcess
+        from gitops.toolchain import tools
+
+        found = tools.find(["pipeline"])
+        variables = {**self.environment, **found.environment(), RUN_VARIABLE: self.holder.run}
+        return PulumiEngine(PulumiProcess(found.path("pulumi"), variables))
+
+    @cached_property
+    def holder(self) -> Holder:
+        """Who this run is, for leases and records: the person or job, the machine, the process."""
+        job = self.environment.get("GITHUB_ACTOR")
+        return Holder(
+            name=job or self.environment.get("GITOPS_USER") or getpass.getuser(),
+            host=socket.gethostname(),
+            process=os.getpid(),
+            purpose=self.purpose,
+            run=self.environment.get("GITHUB_RUN_ID") or uuid.uuid4().hex[:12],
+        )
+
+
+def require_environment(settings: Config, name: str | None, branch: str | None) -> Environment:
+    """The environment of that name, else the one that follows the branch. Raises UsageError, naming the choices."""
+    if name:
+        return settings.environment(name)
+    found = settings.environment_of_branch(branch) if branch else None
+    if found is None:
+        choices = ", ".join(f"{e.name} ({e.branch})" for e in settings.environments)
+        raise UsageError(
+            f"No environment follows the branch {branch!r}." if branch else "Which environment?",
+            hint=f"Say it with --environment. There are: {choices}.",
+        )
+    return found

@@ -1,0 +1,109 @@
+"""The gate: may this fresh plan be applied to its environment? Pure; every rule says what it looked at.
+
+An approval is given to a commit of a pull request, and stands for the plan that was recorded for that commit. It
+counts for a fresh plan if both have the same plan digest: a rebase or an unrelated merge keeps it, anything that
+would do something else does not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gitops.config import Environment
+from gitops.flow.record import History
+from gitops.flow.resume import departures
+from gitops.model import Outcome, Plan, PolicyLevel, PullRequest, RuleResult, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the gate looks at. `approved` is the reviewed plan; `resumed` says that part of it is applied already."""
+
+    pull_request: PullRequest | None
+    approved: Plan | None
+    approvers: tuple[str, ...]
+    resumed: bool = False
+
+
+def gather(fresh: Plan, pull_request: PullRequest | None, history: History, resumed: bool) -> Evidence:
+    """Find the reviewed plan and those who approved it. Raises LedgerBroken when a plan record was altered."""
+    if pull_request is None:
+        return Evidence(None, None, (), resumed)
+    approved = history.plan_for(fresh.stack, pull_request.head)
+    wanted = fresh.plan_digest if not resumed else approved.plan_digest if approved else ""
+    approvers = {
+        approval.by
+        for approval in pull_request.approvals
+        if approval.by != pull_request.author
+        and (plan := history.plan_for(fresh.stack, approval.commit)) is not None
+        and plan.plan_digest == wanted
+    }
+    return Evidence(pull_request, approved, tuple(sorted(approvers)), resumed)
+
+
+def decide(environment: Environment, fresh: Plan, evidence: Evidence) -> Verdict:
+    """Every rule's answer."""
+    return Verdict(
+        (_reviewed(fresh, evidence), _same_plan(fresh, evidence), _approvals(environment, evidence), _policy(fresh))
+    )
+
+
+def _reviewed(fresh: Plan, evidence: Evidence) -> RuleResult:
+    rule = "reviewed"
+    request = evidence.pull_request
+    if request is None:
+        return RuleResult(
+            rule, Outcome.REFUSE, f"no pull request became commit {fresh.commit[:12]} on the environment's branch"
+        )
+    if evidence.approved is None:
+        return RuleResult(
+            rule,
+            Outcome.REFUSE,
+            f"the ledger has no plan of {fresh.stack.label} for {request.head[:12]}, "
+            f"the head of pull request #{request.number}",
+        )
+    return RuleResult(rule, Outcome.ALLOW, f"pull request #{request.number} was previewed at {request.head[:12]}")
+
+
+def _same_plan(fresh: Plan, evidence: Evidence) -> RuleResult:
+    rule = "same plan"
+    approved = evidence.approved
+    if approved is None:
+        return RuleResult(rule, Outcome.REFUSE, "there is no reviewed plan to compare with")
+    if approved.plan_digest == fresh.plan_digest:
+        return RuleResult(rule, Outcome.ALLOW, f"plan digest {fresh.plan_digest[:12]} is the reviewed one")
+    if evidence.resumed:
+        left = departures(approved, fresh)
+        if not left:
+            return RuleResult(rule, Outcome.ALLOW, "it is the rest of the reviewed plan, whose apply was cut short")
+        return RuleResult(rule, Outcome.REFUSE, f"it is not the rest of the reviewed plan: {left[0]}")
+    return RuleResult(
+        rule, Outcome.REFUSE, f"plan digest {fresh.plan_digest[:12]} is not the reviewed {approved.plan_digest[:12]}"
+    )
+
+
+def _approvals(environment: Environment, evidence: Evidence) -> RuleResult:
+    rule = "approvals"
+    needed = environment.approvals
+    if needed == 0:
+        return RuleResult(rule, Outcome.ALLOW, f"{environment.name} needs none")
+    have = len(evidence.approvers)
+    names = _listed(evidence.approvers)
+    if have >= needed:
+        return RuleResult(rule, Outcome.ALLOW, f"approved by {names}")
+    got = f"{have} of {needed} ({names})" if have else f"0 of {needed}"
+    return RuleResult(rule, Outcome.WAIT, f"{got} approvals of this plan; the author's own does not count")
+
+
+def _policy(fresh: Plan) -> RuleResult:
+    rule = "policy"
+    blocking = [f for f in fresh.findings if f.level is not PolicyLevel.ADVISORY]
+    if not blocking:
+        return RuleResult(rule, Outcome.ALLOW, "no mandatory policy is violated, none was left unevaluated")
+    first = blocking[0]
+    return RuleResult(
+        rule, Outcome.REFUSE, f"{len(blocking)} blocking findings, first {first.policy}: {first.level.value}"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

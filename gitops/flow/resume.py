@@ -1,0 +1,53 @@
+"""Finishing what was cut short: is a fresh plan the rest of an approved one, and nothing else? Pure.
+
+After a killed apply the state has moved, by our own hand, so the digests differ. The approval still covers the
+rest if every change left is one of those approved, and nothing outside of them moved. A value that was unknown in
+the approved plan (the id of a resource that now exists) may have become known.
+"""
+
+from gitops.model import Operation, Plan, PropertyChange, PropertyValue, ResourceChange, UnknownValue
+
+
+def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
+    """In what the fresh plan goes beyond the approved one, as sentences' parts; empty when it is its rest."""
+    planned = {change.urn: change for change in approved.changes}
+    found = [
+        f"{urn.rsplit('::', 1)[-1]} moved, which the plan does not touch"
+        for urn in sorted(approved.start.resources.keys() | fresh.start.resources.keys())
+        if urn not in planned and approved.start.resources.get(urn) != fresh.start.resources.get(urn)
+    ]
+    for change in fresh.changes:
+        before = planned.get(change.urn)
+        if before is None:
+            found.append(f"{change.operation.value} {change.name} was not planned")
+        elif not _continues(before, change):
+            found.append(f"{change.operation.value} {change.name} differs from the planned {before.operation.value}")
+    if fresh.findings != approved.findings:
+        found.append("the policy findings differ")
+    return tuple(found)
+
+
+def _continues(approved: ResourceChange, fresh: ResourceChange) -> bool:
+    same_kind = approved.operation is fresh.operation
+    # A resource created or replaced half-way is in the state, unfinished: what is left of its creation is an update.
+    finishes = fresh.operation is Operation.UPDATE and approved.operation in (Operation.CREATE, Operation.REPLACE)
+    if not (same_kind or finishes):
+        return False
+    wanted = {change.path: change for change in approved.properties}
+    return all(_same_target(wanted.get(change.path), change, strict=same_kind) for change in fresh.properties)
+
+
+def _same_target(approved: PropertyChange | None, fresh: PropertyChange, *, strict: bool) -> bool:
+    if approved is None:
+        return False
+    return _matches(approved.new, fresh.new) and (not strict or approved.kind is fresh.kind)
+
+
+def _matches(approved: PropertyValue, fresh: PropertyValue) -> bool:
+    if isinstance(approved, UnknownValue):
+        return True
+    if isinstance(approved, dict) and isinstance(fresh, dict):
+        return approved.keys() == fresh.keys() and all(_matches(approved[key], fresh[key]) for key in approved)
+    if isinstance(approved, list) and isinstance(fresh, list):
+        return len(approved) == len(fresh) and all(map(_matches, approved, fresh))
+    return bool(type(approved) is type(fresh) and approved == fresh)
