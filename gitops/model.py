@@ -67,6 +67,7 @@ class ReasonKind(StrEnum):
     POLICY = "policy"
     PIPELINE_CONFIG = "pipeline config"
     UPSTREAM = "upstream stack"
+    UNRELEASED = "unreleased"
     UNKNOWN = "unknown path"
 
 

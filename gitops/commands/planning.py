@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from gitops.commands.affected import find_affected
 from gitops.context import Context
 from gitops.errors import UsageError
 from gitops.flow import plan as plans
@@ -16,7 +17,8 @@ from gitops.flow.affected import reached_files
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.order import dependencies, waves
 from gitops.flow.reach import ImportGraph
-from gitops.model import Inputs, Plan, Stack
+from gitops.flow.record import History
+from gitops.model import Inputs, Plan, Record, Stack
 
 Result = TypeVar("Result")
 
@@ -73,6 +75,18 @@ def named(stacks: Collection[Stack], names: Collection[str]) -> tuple[Stack, ...
             raise UsageError(f"There is no stack {name!r} in this environment.", hint=f"There are: {known or 'none'}.")
         chosen += matches
     return tuple(sorted(set(chosen))) if names else tuple(sorted(stacks))
+
+
+def standing_release(context: Context, history: History, stack: Stack, commit: str) -> Record | None:
+    """The stack's last release, if it already holds everything in this commit that can alter the stack."""
+    release = history.release(stack)
+    if release is None or history.cut_short(stack):
+        return None
+    if release.commit != commit:
+        change = find_affected(context.repository, release.commit, commit)
+        if any(one.stack == stack for one in change.stacks):
+            return None
+    return release
 
 
 def in_order(snapshot: Snapshot, stacks: Collection[Stack]) -> tuple[tuple[Stack, ...], ...]:

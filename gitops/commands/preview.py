@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from gitops.commands.affected import default_base, find_affected
-from gitops.commands.planning import Program, checked_out, in_order, named, side_by_side
+from gitops.commands.planning import Program, checked_out, in_order, named, side_by_side, standing_release
 from gitops.config import Environment
 from gitops.context import Context, Ledger, require_environment
 from gitops.errors import EngineFailed, Failed
@@ -17,8 +17,11 @@ from gitops.flow import comment as comments
 from gitops.flow import record as records
 from gitops.flow import values
 from gitops.flow.comment import PreviewFailure, Review, StackReview
-from gitops.model import AffectedStack, Plan, RecordKind
+from gitops.model import AffectedStack, Plan, Reason, ReasonKind, RecordKind
 from gitops.views import terminal
+
+# An apply brings a stack to the whole commit, so what was merged before and never released is part of its plan.
+_UNRELEASED = Reason(ReasonKind.UNRELEASED, "", "earlier changes of the target branch are not released yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,15 @@ def preview(context: Context, request: Request) -> Review:
     commit = head if unborn else context.git.merged(base, head)
     settings = context.config(commit)
     environment = require_environment(settings, request.environment, _branch(context, request.base))
-    found = find_affected(repository, base, commit)
-    affected = {one.stack: one for one in found.stacks if environment.holds(one.stack)}
+    ledger = context.ledger(settings)
+    history = records.History(ledger.records())
+    affected = {one.stack: one for one in find_affected(repository, base, commit).stacks}
     with checked_out(context, commit) as program:
         held = [stack for stack in program.snapshot.stacks if environment.holds(stack)]
-        chosen = named(affected, request.stacks) if not request.stacks else named(held, request.stacks)
+        for stack in held:
+            if stack not in affected and standing_release(context, history, stack, commit) is None:
+                affected[stack] = AffectedStack(stack, (_UNRELEASED,))
+        chosen = named(held, request.stacks) if request.stacks else [stack for stack in held if stack in affected]
         reviews: list[StackReview] = []
         for wave in in_order(program.snapshot, chosen):
             _tell(f"previewing {', '.join(stack.label for stack in wave)}")
@@ -58,7 +65,7 @@ def preview(context: Context, request: Request) -> Review:
             )
     review = Review(environment.name, base, head, tuple(reviews), unaffected=len(held) - len(reviews))
     if request.record:
-        _record(context, context.ledger(settings), review)
+        _record(context, ledger, history, review)
     return review
 
 
@@ -69,10 +76,9 @@ def _review(program: Program, environment: Environment, head: str, affected: Aff
         return StackReview(affected, PreviewFailure(error.message, error.diagnostics, error.hint))
 
 
-def _record(context: Context, ledger: Ledger, review: Review) -> None:
+def _record(context: Context, ledger: Ledger, history: records.History, review: Review) -> None:
     """Append each plan, unless the ledger's newest one for this stack and commit is the same."""
     author = records.Author(context.holder.name, review.environment)
-    history = records.History(ledger.records())
     for one in review.ordered():
         if isinstance(one.result, Plan):
             known = history.plan_for(one.stack, review.head)

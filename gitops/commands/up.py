@@ -15,9 +15,8 @@ from typing import Any
 
 import click
 
-from gitops.commands.affected import find_affected
 from gitops.commands.holding import Held, hold
-from gitops.commands.planning import Program, checked_out, in_order, named
+from gitops.commands.planning import Program, checked_out, in_order, named, standing_release
 from gitops.config import Config, Environment
 from gitops.context import Context, Ledger, require_environment
 from gitops.errors import EngineFailed, Failed, Refused, Waiting
@@ -93,7 +92,7 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
         results = []
         for wave in in_order(program.snapshot, named(held, request.stacks)):
             for stack in wave:
-                release = _standing_release(context, history, stack, commit)
+                release = standing_release(context, history, stack, commit)
                 results.append(_up_stack(run, stack) if release is None else _keep(run, stack, release))
         return tuple(results)
 
@@ -112,18 +111,6 @@ def _target(context: Context, request: Request) -> tuple[Config, Environment, st
         )
     settings = context.config(commit)
     return settings, settings.environment(environment.name), commit
-
-
-def _standing_release(context: Context, history: records.History, stack: Stack, commit: str) -> Record | None:
-    """The stack's last release, if it already holds everything in this commit that can alter the stack."""
-    release = history.release(stack)
-    if release is None or history.cut_short(stack):
-        return None
-    if release.commit != commit:
-        change = find_affected(context.repository, release.commit, commit)
-        if any(one.stack == stack for one in change.stacks):
-            return None
-    return release
 
 
 def _keep(run: Run, stack: Stack, release: Record) -> StackResult:
