@@ -2,11 +2,10 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from gitops.commands.sandbox_options import folder_option
+from gitops.commands.sandbox_options import folder_option, here
 from gitops.commands.sandbox_pull_request import pull_request
 from gitops.sandbox import environment, lifecycle, status
 from gitops.sandbox.folder import Folder
@@ -25,7 +24,7 @@ def up(folder: Folder) -> None:
 
     The Git remote is made from the last commit of the repository one stands in. What is not committed stays out.
     """
-    outcome = lifecycle.up(folder, Path.cwd(), tools.find(["sandbox"]), lambda line: click.echo(line, err=True))
+    outcome = lifecycle.up(folder, here(), tools.find(["sandbox"]), lambda line: click.echo(line, err=True))
     click.echo(_summary(outcome))
 
 

@@ -1,15 +1,23 @@
-"""The option that all commands of `gitops sandbox` share."""
+"""What all commands of `gitops sandbox` share: where one stands, and which sandbox is meant."""
 
 import os
 from pathlib import Path
 
 import click
 
+from gitops.context import Context
 from gitops.sandbox.folder import Folder, locate
 
 
+def here() -> Path:
+    """The folder that `gitops -C` names, else the current one."""
+    context = click.get_current_context(silent=True)
+    world = context.find_object(Context) if context else None
+    return (world.folder if world else Path.cwd()).resolve()
+
+
 def _folder_of(_context: click.Context, _parameter: click.Parameter, chosen: Path | None) -> Folder:
-    return locate(chosen, Path.cwd(), os.environ)
+    return locate(chosen, here(), os.environ)
 
 
 folder_option = click.option(

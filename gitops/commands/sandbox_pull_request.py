@@ -8,7 +8,7 @@ import click
 
 from gitops.adapters.clock import SystemClock
 from gitops.adapters.local_host import Entry, LocalHost
-from gitops.commands.sandbox_options import folder_option
+from gitops.commands.sandbox_options import folder_option, here
 from gitops.config import FILE, parse
 from gitops.errors import GitFailed, UsageError
 from gitops.sandbox.folder import Folder
@@ -111,7 +111,7 @@ def _line(entry: Entry) -> str:
 
 def _current_branch(folder: Folder) -> str:
     """The branch one stands on, in a clone of the sandbox's remote; the sandbox's own clone otherwise."""
-    for place in (Path.cwd(), folder.checkout):
+    for place in (here(), folder.checkout):
         try:
             if Path(git(place, "remote", "get-url", "origin").decode().strip()) == folder.remote:
                 return git(place, "symbolic-ref", "--short", "HEAD").decode().strip()
