@@ -23,9 +23,9 @@ from gitops.errors import GitFailed, RemoteUnreachable
 from gitops.flow.change import parse_raw_diff
 from gitops.model import Change
 
-# Object names written per turn to `git cat-file`. 64 names are 4 KiB, far below a pipe's 64 KiB: Git can never be
-# stuck writing an answer while we are stuck writing the next question.
-_NAMES_PER_TURN = 64
+# Object names written per turn to `git cat-file`. 500 names are 20 KiB (32 with SHA-256), below a pipe's 64 KiB: Git
+# can never be stuck writing an answer while we are stuck writing the next question.
+_NAMES_PER_TURN = 500
 
 _SYMLINK_MODE = b"120000"
 _SUBMODULE_MODE = b"160000"
@@ -94,6 +94,18 @@ class GitRepository:
     def empty_tree(self) -> str:
         """The id of the tree without files: the base of a change that has no commit before it."""
         return self._expect("hash-object", "-t", "tree", os.devnull).decode().strip()
+
+    def parent(self, commit: str) -> str | None:
+        """The commit's first parent; None for a root commit. Raises GitFailed where a shallow clone ends."""
+        output = self._expect("rev-list", "--parents", "--max-count=1", commit).split()
+        if len(output) > 1:
+            return output[1].decode()
+        if self._shallow():
+            raise GitFailed(
+                f"The clone is too shallow to know what came before {commit[:12]}",
+                hint="Name a --base, or fetch more: `git fetch --deepen 1`, or `fetch-depth: 0` in the checkout.",
+            )
+        return None
 
     def merge_base(self, first: str, second: str) -> str | None:
         """The commit where two lines of history parted; None for unrelated ones.
