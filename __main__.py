@@ -21,7 +21,8 @@ def main() -> None:
 
 
 def _unknown(stack: str) -> str:
-    known = sorted(file.stem.removeprefix("Pulumi.") for file in STACKS.parent.glob("Pulumi.*.yaml"))
+    configured = {file.stem.removeprefix("Pulumi.") for file in STACKS.parent.glob("Pulumi.*.yaml")}
+    known = sorted(configured & {file.stem for file in STACKS.glob("*.py")})
     return (
         f"Stack {stack!r} has no environment: stacks/{stack}.py with a function build() is missing. "
         f"Select one of {', '.join(known)}, or add that file and Pulumi.{stack}.yaml."
