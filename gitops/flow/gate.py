@@ -1,8 +1,8 @@
 """The gate: may this fresh plan be applied to its environment? Pure; every rule says what it looked at.
 
-An approval is given to a commit of a pull request, and stands for the plan that was recorded for that commit. It
-counts for a fresh plan if both have the same plan digest: a rebase or an unrelated merge keeps it, anything that
-would do something else does not.
+An approval is given to a commit of a pull request, and stands for the plan that the ledger had for that commit at
+that time: what the approver could see. It counts for a fresh plan if both have the same plan digest: a rebase or an
+unrelated merge keeps it, anything that would do something else does not.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ def gather(fresh: Plan, pull_request: PullRequest | None, history: History, resu
         approval.by
         for approval in pull_request.approvals
         if approval.by != pull_request.author
-        and (plan := history.plan_for(fresh.stack, approval.commit)) is not None
+        and (plan := history.plan_for(fresh.stack, approval.commit, until=approval.at)) is not None
         and plan.plan_digest == wanted
     }
     return Evidence(pull_request, approved, tuple(sorted(approvers)), resumed)

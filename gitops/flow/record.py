@@ -74,9 +74,12 @@ class History:
 
     records: tuple[Record, ...]
 
-    def plan_for(self, stack: Stack, commit: str) -> Plan | None:
-        """The newest plan recorded for the stack and that commit. Raises LedgerBroken when it was altered."""
-        record = self._newest(stack, (RecordKind.PLAN,), commit)
+    def plan_for(self, stack: Stack, commit: str, until: datetime | None = None) -> Plan | None:
+        """The newest plan recorded for the stack and that commit, not after `until`.
+
+        Raises LedgerBroken when it was altered.
+        """
+        record = self._newest(stack, (RecordKind.PLAN,), commit, until)
         return plans.from_body(record.body["plan"]) if record else None
 
     def last_apply(self, stack: Stack) -> Record | None:
@@ -101,10 +104,13 @@ class History:
             return None
         return last
 
-    def _newest(self, stack: Stack, kinds: Iterable[RecordKind], commit: str = "") -> Record | None:
+    def _newest(
+        self, stack: Stack, kinds: Iterable[RecordKind], commit: str = "", until: datetime | None = None
+    ) -> Record | None:
         wanted = frozenset(kinds)
         for record in reversed(self.records):
-            if record.stack == stack.label and record.kind in wanted and commit in ("", record.commit):
+            ours = record.stack == stack.label and record.kind in wanted and commit in ("", record.commit)
+            if ours and (until is None or record.at <= until):
                 return record
         return None
 
