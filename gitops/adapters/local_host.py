@@ -99,14 +99,15 @@ class LocalHost:
         return number
 
     def approve(self, number: int, by: str) -> Approval:
-        """Approve the pull request at its head as it is now. Raises UsageError for the author and after the merge."""
+        """Approve the pull request at its head as it is now. Raises UsageError for the author.
+
+        A merged one can be approved too: when the state moves after the merge, its new plan needs a new approval.
+        """
         with self._changing(number) as entry:
             if entry.author == by:
                 raise UsageError(
                     f"{by} opened pull request {number} and cannot approve it.", hint="Name somebody else with --as."
                 )
-            if entry.merged_as:
-                raise UsageError(f"Pull request {number} is merged already.")
             approval = Approval(by=by, commit=entry.head, at=self._clock.now())
             others = tuple(a for a in entry.approvals if a.by != by)
             self._put(replace(entry, approvals=(*others, approval)))

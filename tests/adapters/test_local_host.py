@@ -75,12 +75,18 @@ def test_nobody_approves_what_they_opened(host: CodeHost, people: LocalHost) -> 
         people.approve(opened(host), "ada")
 
 
-@pytest.mark.parametrize("action", ["approve", "merge"])
-def test_a_merged_pull_request_is_closed(host: CodeHost, people: LocalHost, action: str) -> None:
+def test_a_merged_pull_request_is_not_merged_again(host: CodeHost, people: LocalHost) -> None:
     number = opened(host)
     people.merge(number)
     with pytest.raises(UsageError, match="merged already"):
-        people.approve(number, "grace") if action == "approve" else people.merge(number)
+        people.merge(number)
+
+
+def test_a_merged_pull_request_can_be_approved_for_a_plan_that_had_to_change(host: CodeHost, people: LocalHost) -> None:
+    number = opened(host)
+    people.merge(number)
+    approval = people.approve(number, "grace")
+    assert people.pull_request(number).approvals == (approval,)
 
 
 @pytest.mark.parametrize("fast_forward", [True, False], ids=["fast-forward", "merge commit"])
