@@ -19,6 +19,7 @@ from gitops.toolchain.process import Stopped
 
 _RECORD = "piece.json"
 _LOCK_POLL_SECONDS = 0.2
+_PID_WIDTH = 12
 
 
 class Origin(enum.Enum):
@@ -99,12 +100,15 @@ def lock(places: Places, name: str, stop: threading.Event, waiting: Callable[[st
     descriptor = os.open(places.locks / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _try_lock(descriptor):
-            waiting(os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown")
+            told = False
             while not _try_lock(descriptor):
+                holder = os.pread(descriptor, _PID_WIDTH, 0).decode().strip()
+                if holder and not told:  # it is empty for a moment after the lock was taken for the first time
+                    waiting(holder)
+                    told = True
                 if stop.wait(_LOCK_POLL_SECONDS):
                     raise Stopped
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, f"{os.getpid():<{_PID_WIDTH}}".encode(), 0)
         yield descriptor
     finally:
         os.close(descriptor)

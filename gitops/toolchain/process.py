@@ -1,5 +1,6 @@
 """Long-running child processes that can be stopped, whose output is kept for the error message."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -74,10 +75,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process that still runs, with everything it started: asked first, then forced."""
     if process.poll() is not None:
         return
-    for number in (signal.SIGINT, signal.SIGKILL):
-        os.killpg(process.pid, number)
-        try:
-            process.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        return
+    os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_PATIENCE_SECONDS)
+    with contextlib.suppress(ProcessLookupError):  # what outlived its parent is still in the group
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
