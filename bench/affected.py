@@ -20,7 +20,7 @@ from pathlib import Path
 STACKS_OF_A_PROJECT = 20
 MODULES_OF_A_PROJECT = 200
 
-COMMAND = "from gitops.commands.affected import command; command()"
+COMMAND = "from gitops.cli import main; main()"
 
 
 def module(project: str, number: int) -> str:
@@ -117,7 +117,7 @@ def run(folder: Path, branch: str) -> tuple[float, int, int]:
     root = Path(__file__).parent.parent
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "--base", "main", "--head", branch, "--json"],
+        [sys.executable, "-c", COMMAND, "affected", "--base", "main", "--head", branch, "--json"],
         cwd=folder,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(root)},

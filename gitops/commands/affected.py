@@ -3,14 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from gitops.adapters.repository import GitRepository
+from gitops.context import Context
 from gitops.errors import ConfigError
 from gitops.flow.affected import affected_stacks
 from gitops.flow.discover import take_snapshot
 from gitops.model import AffectedStack, Change
+
+if TYPE_CHECKING:
+    from gitops.adapters.repository import GitRepository
 
 JSON_FORMAT = 1
 
@@ -24,7 +28,7 @@ class Affected:
     unreadable_base: str = ""
 
 
-def find_affected(repository: GitRepository, base: str | None = None, head: str = "HEAD") -> Affected:
+def find_affected(repository: "GitRepository", base: str | None = None, head: str = "HEAD") -> Affected:
     """The stacks that `head` affects since it left `base` (None: where it left the remote's default branch).
 
     Raises GitFailed for unknown commits, ConfigError when a project file of `head` is broken.
@@ -40,7 +44,7 @@ def find_affected(repository: GitRepository, base: str | None = None, head: str 
     return Affected(change, affected_stacks(change, before, after))
 
 
-def default_base(repository: GitRepository, head: str) -> str:
+def default_base(repository: "GitRepository", head: str) -> str:
     """Where `head` left the remote's default branch; on that branch, the commit before; of a first commit, nothing."""
     branch = repository.default_branch()
     base = repository.merge_base(repository.resolve(branch), head) if branch else None
@@ -56,15 +60,15 @@ def default_base(repository: GitRepository, head: str) -> str:
 @click.option("--head", metavar="COMMIT", default="HEAD", show_default=True, help="The commit with the change.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: format, base, head, affected, note.")
 @click.option("--verbose", "-v", is_flag=True, help="Print every reason, not only the first.")
-def command(base: str | None, head: str, as_json: bool, verbose: bool) -> None:
+@click.pass_obj
+def command(context: Context, /, base: str | None, head: str, as_json: bool, verbose: bool) -> None:
     """Print the stacks that a change affects, each with its reasons.
 
     A change is the difference between two commits. A stack is affected when the change touches its values, its
     module, anything its program imports or names, what all stacks share, or a stack whose outputs it reads. A path
     that no rule explains affects every stack around it. Documents and tests affect none.
     """
-    with GitRepository() as repository:
-        found = find_affected(repository, base, head)
+    found = find_affected(context.repository, base, head)
     if as_json:
         click.echo(json.dumps(as_document(found), ensure_ascii=True, indent=2))
     else:

@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import yaml
@@ -81,17 +82,25 @@ class Snapshot:
 
 def take_snapshot(repository: RepositoryReader, commit: str) -> Snapshot:
     """Discover the projects and stacks of a commit. Raises ConfigError with file and line for a broken project file."""
-    listing = repository.paths(commit)
-    real = follow_links(listing, repository.symlinks(commit))
+    contents = partial(repository.read_many, commit)
+    return snapshot_of(commit, repository.paths(commit), repository.symlinks(commit), contents)
+
+
+def snapshot_of(
+    commit: str,
+    listing: Mapping[str, str],
+    symlinks: Mapping[str, str],
+    contents: Callable[[Sequence[str]], Iterator[tuple[str, bytes]]],
+) -> Snapshot:
+    """The snapshot of a listing (path → object id); `contents` reads its files. Raises ConfigError."""
+    real = follow_links(listing, symlinks)
     paths = {**listing, **{path: listing[target] for path, target in real.items()}} if real else listing
     files = sorted(path for path in listing if _PROJECT_FILE.fullmatch(posixpath.basename(path)))
-    contents = repository.read_many(commit, files)
     folders = stack_files(listing)
-    projects = tuple(
-        parse_project(file, content, paths, folders) for file, content in contents if not _is_template(content)
-    )
+    texts = ((file, text) for file, text in contents(files) if not _is_template(text))
+    projects = tuple(parse_project(file, text, paths, folders) for file, text in texts)
     _reject_duplicates(projects)
-    return Snapshot(commit, paths, real, projects, lambda wanted: repository.read_many(commit, wanted))
+    return Snapshot(commit, paths, real, projects, contents)
 
 
 def stack_files(paths: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
