@@ -5,8 +5,9 @@ its limit and is never cut: it is planned as an index first, and gains detail in
 is room (`gitops.flow.layout`). Text from outside is always inside code (`gitops.flow.markdown`).
 """
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -223,27 +224,35 @@ def _section(review: StackReview) -> Section:
 
 
 def _failure(failure: PreviewFailure) -> list[str]:
-    texts = [failure.message, *failure.diagnostics]
-    lines = [wording.clip(line, wording.LINE_LIMIT) for text in texts for line in text.splitlines() or [""]]
+    texts = (failure.message, *failure.diagnostics)
+    lines = (wording.clip(line, wording.LINE_LIMIT) for text in texts for line in text.splitlines() or [""])
     return ["", *_bounded(lines), *(["", f"Next: {markdown.code(failure.hint)}"] if failure.hint else [])]
 
 
 def _findings(plan: Plan) -> list[str]:
-    lines: list[str] = []
-    for finding in wording.findings(plan):
-        where = f"  {wording.resource_of(finding.urn)}" if finding.urn else ""
-        lines.append(f"{finding.level}: {wording.clip(finding.pack)}/{wording.clip(finding.policy)}{where}")
-        lines += [f"    {wording.clip(line, wording.LINE_LIMIT)}" for line in finding.message.splitlines()]
-    shown = ["", "**Policy**", "", *_bounded(lines)] if lines else []
-    warnings = [line for warning in plan.warnings for line in wording.warning(warning)]
-    if warnings:
-        shown += ["", *markdown.folded(f"Warnings of the engine: {len(plan.warnings):,}", _bounded(warnings))]
+    shown: list[str] = []
+    if plan.findings:
+        lines = (line for finding in wording.findings(plan) for line in _finding(finding))
+        shown += ["", "**Policy**", "", *_bounded(lines)]
+    if plan.warnings:
+        lines = (line for warning in plan.warnings for line in wording.warning(warning))
+        shown += ["", *markdown.folded(f"Warnings of the engine: {len(plan.warnings):,}", _bounded(lines))]
     return shown
 
 
-def _bounded(lines: list[str]) -> list[str]:
-    rest = [f"… {wording.plural(len(lines) - _TEXT_LINES, 'more line')}"] if len(lines) > _TEXT_LINES else []
-    return markdown.fenced([*lines[:_TEXT_LINES], *rest])
+def _finding(finding: PolicyFinding) -> Iterator[str]:
+    where = f"  {wording.resource_of(finding.urn)}" if finding.urn else ""
+    yield f"{finding.level}: {wording.clip(finding.pack)}/{wording.clip(finding.policy)}{where}"
+    for line in finding.message.splitlines():
+        yield f"    {wording.clip(line, wording.LINE_LIMIT)}"
+
+
+def _bounded(lines: Iterable[str]) -> list[str]:
+    """The first lines in a block; taken lazily, since a provider's message may be endless."""
+    shown = list(itertools.islice(lines, _TEXT_LINES + 1))
+    if len(shown) > _TEXT_LINES:
+        shown[_TEXT_LINES:] = ["… the rest is in the log of the run"]
+    return markdown.fenced(shown)
 
 
 def _why(reasons: tuple[Reason, ...]) -> list[str]:
@@ -253,8 +262,8 @@ def _why(reasons: tuple[Reason, ...]) -> list[str]:
             "",
             f"Affected by {markdown.code(reasons[0].path)} ({reasons[0].kind}: {markdown.code(reasons[0].text)}).",
         ]
-    lines = [f"{reason.kind}: {wording.clip(reason.path)}  {wording.clip(reason.text)}" for reason in reasons]
-    return ["", *markdown.folded(f"Affected for {len(reasons):,} reasons", _bounded(lines))] if lines else []
+    lines = (f"{reason.kind}: {wording.clip(reason.path)}  {wording.clip(reason.text)}" for reason in reasons)
+    return ["", *markdown.folded(f"Affected for {len(reasons):,} reasons", _bounded(lines))] if reasons else []
 
 
 def _quiet(review: Review) -> str:

@@ -212,10 +212,11 @@ def _whole(mark: Mark, path: str, value: PropertyValue, forces: bool) -> Iterato
 
 
 def _text_difference(path: str, old: str, new: str, forces: bool) -> Iterator[Line]:
-    before, after = old.split("\n"), new.split("\n")
-    sizes = f"text of {plural(len(before), 'line')} → {plural(len(after), 'line')}"
+    before, after = (text.removesuffix("\n").split("\n") for text in (old, new))
+    only_end = ", only line breaks at its end differ" if old.rstrip("\n") == new.rstrip("\n") else ""
+    sizes = f"text of {plural(len(before), 'line')} → {plural(len(after), 'line')}{only_end}"
     yield Line(Mark.CHANGE, f"{_path(path)}: {sizes}", forces=forces)
-    if len(before) * len(after) > _ALIGNED_CELLS:
+    if only_end or len(before) * len(after) > _ALIGNED_CELLS:
         return
     marks = {"+": Mark.ADD, "-": Mark.DELETE, " ": Mark.SAME}
     # Without the two lines of file names and the position of the first hunk; later positions become a gap.

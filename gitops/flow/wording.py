@@ -6,7 +6,7 @@ line breaks, terminal escapes or characters that reverse the reading direction.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
 from gitops.model import (
@@ -107,8 +107,10 @@ def _escape(character: str) -> str:
 
 def clip(text: str, limit: int = _NAME_LIMIT) -> str:
     """Visible text of at most about `limit` characters; a longer one says how long it is."""
-    shown = visible(text)
-    return shown if len(shown) <= limit else f"{shown[:limit]}… ({len(text):,} characters)"
+    shown = visible(text[: limit + 1])  # never the whole: it may be megabytes long, and shown a thousand times
+    if len(text) <= limit and len(shown) <= limit:
+        return shown
+    return f"{shown[:limit]}… ({len(text):,} characters)"
 
 
 def short(digest: str) -> str:
@@ -207,11 +209,13 @@ def findings(plan: Plan) -> tuple[PolicyFinding, ...]:
     return tuple(sorted(plan.findings, key=lambda f: (levels.index(f.level), f.pack, f.policy, f.urn, f.message)))
 
 
-def warning(diagnostic: Diagnostic) -> list[str]:
+def warning(diagnostic: Diagnostic) -> Iterator[str]:
     """A message of the engine in lines, the first of which names the resource it is about."""
     first, *rest = diagnostic.message.splitlines() or [""]
     about = f"{resource_of(diagnostic.urn)}: " if diagnostic.urn else ""
-    return [f"{about}{clip(first, LINE_LIMIT)}", *(f"    {clip(line, LINE_LIMIT)}" for line in rest)]
+    yield f"{about}{clip(first, LINE_LIMIT)}"
+    for line in rest:
+        yield f"    {clip(line, LINE_LIMIT)}"
 
 
 def cause(change: ResourceChange) -> str:

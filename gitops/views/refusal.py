@@ -6,9 +6,11 @@ from rich.console import RenderableType
 
 from gitops.flow import properties, wording
 from gitops.flow.compare import kind_of_file
-from gitops.flow.wording import clip, short
+from gitops.flow.wording import clip, plural, short
 from gitops.model import MovedInput, Plan, PlanDifference, ResourceChange
 from gitops.views.lines import Lines, add_change, add_moved, add_property
+
+_MOVED_SHOWN = 50
 
 
 def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> RenderableType:
@@ -22,7 +24,7 @@ def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> Rende
         lines.add(f"  {wording.MOVED_TITLES[moved]}", "bold")
         _moved(lines, moved, difference, (approved, fresh))
     if not difference.moved:
-        lines.add("  nothing that the plans name: the change itself differs")
+        lines.add("  nothing that a plan records: the changes themselves differ")
     lines.add("What the apply would do differently", "bold")
     for change in difference.appeared:
         lines.add("  it would now also", "bold")
@@ -34,7 +36,7 @@ def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> Rende
         lines.add(f"  it would treat {wording.resource(after)} differently", "bold", hang=4)
         _altered(lines, before, after)
     if not (difference.appeared or difference.vanished or difference.altered):
-        lines.add("  nothing, but it would start from something that nobody reviewed")
+        lines.add("  nothing: the same changes, but not from what was reviewed")
     lines.add("Nothing was touched.", "bold")
     lines.add("Next: preview the change again (`gitops preview`) and have the new plan approved.", hang=2)
     return lines
@@ -48,17 +50,21 @@ def _moved(lines: Lines, moved: MovedInput, difference: PlanDifference, plans: t
         _engine(lines, *plans)
         return
     before, after = (plan.inputs.files for plan in plans)
-    for path in difference.moved_files:
-        if kind_of_file(path, plans[1].stack.name) is moved:
-            add_moved(lines, clip(path), before.get(path), after.get(path))
+    paths = [path for path in difference.moved_files if kind_of_file(path, plans[1].stack.name) is moved]
+    for path in paths[:_MOVED_SHOWN]:
+        add_moved(lines, clip(path), before.get(path), after.get(path))
+    if len(paths) > _MOVED_SHOWN:
+        lines.add(f"    and {plural(len(paths) - _MOVED_SHOWN, 'more file')}")
     if moved is MovedInput.POLICY:
         _findings(lines, *plans)
 
 
 def _state(lines: Lines, difference: PlanDifference, approved: Plan, fresh: Plan) -> None:
     before, after = approved.start, fresh.start
-    for urn in difference.moved_resources:
+    for urn in difference.moved_resources[:_MOVED_SHOWN]:
         add_moved(lines, wording.resource_of(urn), before.resources.get(urn), after.resources.get(urn))
+    if len(difference.moved_resources) > _MOVED_SHOWN:
+        lines.add(f"    and {plural(len(difference.moved_resources) - _MOVED_SHOWN, 'more resource')}")
     for urn in sorted(set(after.pending) - set(before.pending)):
         lines.add(f"    ! {wording.resource_of(urn)}: an operation on it was interrupted and is pending", "red", hang=6)
     for urn in sorted(set(before.pending) - set(after.pending)):
@@ -97,5 +103,5 @@ def _altered(lines: Lines, before: ResourceChange, after: ResourceChange) -> Non
         for line in these:
             if line not in those:
                 add_property(lines, line, indent=4, label=label)
-    if set(known) == set(found) and (before.properties or after.properties):
+    if set(known) == set(found) and sorted(map(repr, before.properties)) != sorted(map(repr, after.properties)):
         lines.add("    the same properties, with a value that is not shown (a secret, or part of a long text)", hang=6)
