@@ -62,6 +62,12 @@ class Network(pulumi.ComponentResource):
             tags=resource_tags(f"{name}-default-security-group"),
             opts=self._child,
         )
+        self._internet = ec2.InternetGateway(
+            f"{name}-internet",
+            vpc_id=self._vpc.id,
+            tags=resource_tags(f"{name}-internet"),
+            opts=self._child,
+        )
         public = {zone: self._subnet("public", zone, _ZONES.index(zone)) for zone in args.zones}
         private = {zone: self._subnet("private", zone, _FIRST_PRIVATE_SLOT + _ZONES.index(zone)) for zone in args.zones}
         tables = [self._public_routes(public), *self._private_routes(public, private)]
@@ -100,24 +106,16 @@ class Network(pulumi.ComponentResource):
         )
 
     def _public_routes(self, public: dict[str, ec2.Subnet]) -> ec2.RouteTable:
-        gateway = ec2.InternetGateway(
-            f"{self._name}-internet",
-            vpc_id=self._vpc.id,
-            tags=resource_tags(f"{self._name}-internet"),
-            opts=self._child,
-        )
         table = self._table(f"{self._name}-public-routes")
         ec2.Route(
             f"{self._name}-public-internet",
             route_table_id=table.id,
             destination_cidr_block="0.0.0.0/0",
-            gateway_id=gateway.id,
+            gateway_id=self._internet.id,
             opts=self._child,
         )
         for zone, subnet in public.items():
             self._associate(f"{self._name}-public-{zone}", subnet, table)
-        # NAT gateways and public addresses only work once the way out exists, and block its removal.
-        self._behind_gateway = pulumi.ResourceOptions(parent=self, depends_on=[gateway])
         return table
 
     def _private_routes(self, public: dict[str, ec2.Subnet], private: dict[str, ec2.Subnet]) -> list[ec2.RouteTable]:
@@ -139,15 +137,15 @@ class Network(pulumi.ComponentResource):
 
     def _nat(self, zone: str, subnet: ec2.Subnet) -> ec2.NatGateway:
         name = f"{self._name}-nat-{zone}"
-        address = ec2.Eip(
-            f"{name}-address", domain="vpc", tags=resource_tags(f"{name}-address"), opts=self._behind_gateway
-        )
+        # Both only work once the way out exists, and block its removal.
+        behind_internet = pulumi.ResourceOptions(parent=self, depends_on=[self._internet])
+        address = ec2.Eip(f"{name}-address", domain="vpc", tags=resource_tags(f"{name}-address"), opts=behind_internet)
         return ec2.NatGateway(
             name,
             allocation_id=address.id,
             subnet_id=subnet.id,
             tags=resource_tags(name),
-            opts=self._behind_gateway,
+            opts=behind_internet,
         )
 
     def _table(self, name: str) -> ec2.RouteTable:

@@ -18,11 +18,10 @@ class SettingsError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class AwsSettings:
-    """Where and how AWS is reached; `endpoint` is the address of an emulator, or None for AWS itself."""
+    """Which region and accounts; an emulator, and credentials, come from the environment alone."""
 
     region: str
     account_ids: tuple[str, ...]
-    endpoint: str | None
     max_retries: int
 
 
@@ -102,7 +101,6 @@ def parse(project: str, stack: str, values: Mapping[str, str]) -> Settings:
         aws=AwsSettings(
             region=raw.text("awsRegion"),
             account_ids=raw.texts("awsAccountIds"),
-            endpoint=raw.optional("awsEndpoint"),
             max_retries=raw.integer("awsMaxRetries"),
         ),
         kubernetes=KubernetesSettings(context=raw.text("kubeContext"), kubeconfig=raw.path("kubeconfig")),
@@ -140,32 +138,32 @@ class _Reader:
         self._read: set[str] = set()
         self._problems: list[str] = []
 
-    def optional(self, key: str) -> str | None:
+    def _optional(self, key: str) -> str | None:
         self._read.add(self._prefix + key)
         return self._values.get(self._prefix + key) or None
 
     def text(self, key: str) -> str:
-        value = self.optional(key)
+        value = self._optional(key)
         if value is None:
             self._problem(key, "must be a text that is not empty")
         return value or ""
 
     def path(self, key: str) -> str | None:
-        value = self.optional(key)
+        value = self._optional(key)
         if value is not None and "\n" in value.strip():
             self._problem(key, "must be the path of a file, and not the file's contents")
         return value
 
     def integer(self, key: str) -> int:
         try:
-            return int(self.optional(key) or "")
+            return int(self._optional(key) or "")
         except ValueError:
             self._problem(key, "must be an integer")
             return 0
 
     def texts(self, key: str) -> tuple[str, ...]:
         try:
-            value = json.loads(self.optional(key) or "")
+            value = json.loads(self._optional(key) or "")
         except ValueError:
             value = None
         if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):

@@ -66,7 +66,7 @@ class _Echo(mocks.Mocks):
         made = {"arn": f"arn:{args.name}", "keyId": f"key-{args.name}"} if args.typ.startswith("aws:") else {}
         return f"{args.name}-id", {**made, **args.inputs}
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"the program asks the cloud a question while it is built: {args.token}")
 
 
@@ -90,7 +90,7 @@ class _Recorder(mocks.MockMonitor):
                     create_timeout=request.customTimeouts.create,
                 )
             )
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's mocks are half typed
 
 
 def record(program: Callable[[], object], *, stack: str = "dev", config: Mapping[str, str] | None = None) -> Recorded:
@@ -98,10 +98,13 @@ def record(program: Callable[[], object], *, stack: str = "dev", config: Mapping
     recorder = _Recorder()
     outputs: dict[str, Any] = {}
 
+    def build() -> None:
+        program()
+
     async def run() -> None:
         mocks.set_mocks(_Echo(), project=PROJECT, stack=stack, preview=False, monitor=recorder)
         pulumi.runtime.set_all_config(dict(config or {}))
-        await run_pulumi_func(lambda: program() and None)
+        await run_pulumi_func(build)
         root = get_root_resource()
         assert isinstance(root, Stack)
         for key, value in root.outputs.items():

@@ -101,15 +101,7 @@ def test_the_aws_provider_is_held_to_region_account_and_default_tags() -> None:
     assert provider["allowedAccountIds"] == '["123456789012"]'
     assert f'"{OWNER}": "platform"' in provider["defaultTags"]
     assert provider["skipCredentialsValidation"] == "false"
-    assert not {"endpoints", "s3UsePathStyle"} & provider.keys()
-
-
-def test_an_emulator_s_address_switches_the_flags_for_emulators_and_keeps_the_account_check() -> None:
-    config = as_engine_sends("dev", awsEndpoint="http://127.0.0.1:5000")
-    provider = record(importlib.import_module("stacks.dev").build, config=config).only("providers:aws").inputs
-    assert '"s3": "http://127.0.0.1:5000"' in provider["endpoints"]
-    assert provider["s3UsePathStyle"] == provider["skipCredentialsValidation"] == "true"
-    assert provider["allowedAccountIds"] == '["123456789012"]'
+    assert "endpoints" not in provider
 
 
 def test_the_cluster_is_named_and_the_caller_s_kubeconfig_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +116,6 @@ def test_the_cluster_is_named_and_the_caller_s_kubeconfig_stays_out(monkeypatch:
     ("key", "value", "message"),
     [
         ("awsAccountIds", ["12345"], "aws.awsAccountIds must be account ids of 12 digits"),
-        ("awsEndpoint", "localhost:5000", "aws.awsEndpoint must be an address that starts with http"),
         ("awsMaxRetries", "-1", "aws.awsMaxRetries must be 0 or more"),
     ],
 )
