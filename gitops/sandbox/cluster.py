@@ -101,6 +101,8 @@ def launches(folder: Folder, ports: Mapping[str, int], tools: Tools) -> Mapping[
         Part.NODES: [
             f"--kubeconfig={folder.kubeconfig}",
             "--manage-all-nodes=true",
+            # Without leases, a node counts as lost 50 s after its last heartbeat, and its pods as not ready for good.
+            "--node-lease-duration-seconds=40",
             f"--config={tools.recipes / 'kwok' / 'stages.yaml'}",
         ],
     }
