@@ -131,12 +131,15 @@ class Folder:
             )
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # First of all: a folder without it is not a sandbox, and would be left alone after a crash.
+            if not self.exists():
+                self.write(Record())
+            # A repository of one's own need not ignore a sandbox that lies in it: the sandbox does.
+            (self.root / ".gitignore").write_text("*\n")
             for path in (self.cluster, self.state, self.logs):
                 path.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise Failed(f"The sandbox's folder {self.root} cannot be made: {error.strerror}.") from error
-        if not self.exists():
-            self.write(Record())
 
     def remove(self) -> None:
         """Delete everything, the record last, so that an interrupted removal can be finished."""

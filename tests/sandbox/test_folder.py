@@ -7,6 +7,7 @@ import pytest
 
 from gitops.errors import Failed, UsageError, Waiting
 from gitops.sandbox.folder import NAME, VARIABLE, Folder, Record, Running, locate
+from gitops.sandbox.remote import git
 
 
 def test_the_folder_named_on_the_command_line_comes_first(tmp_path: Path) -> None:
@@ -47,6 +48,13 @@ def test_the_record_is_private_and_comes_back_as_written(tmp_path: Path) -> None
     assert folder.read() == record
     assert folder.record_file.stat().st_mode & 0o777 == 0o600
     assert folder.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_sandbox_in_a_repository_does_not_show_in_its_status(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    folder = Folder(tmp_path / NAME)
+    folder.create()
+    assert git(tmp_path, "status", "--porcelain") == b""
 
 
 def test_a_record_that_cannot_be_understood_is_an_error_with_the_way_out(tmp_path: Path) -> None:

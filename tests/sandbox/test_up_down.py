@@ -1,6 +1,8 @@
 """The sandbox as a whole, with the real tools: what is up works, and nothing stays after `down`."""
 
+import json
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +12,9 @@ import boto3
 import psutil
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from gitops.commands.sandbox import sandbox
 from gitops.errors import Failed
 from gitops.sandbox import environment, lifecycle, processes, status
 from gitops.sandbox.backend import DIGEST_KEY
@@ -100,6 +104,23 @@ def test_a_second_up_starts_nothing(running: Sandbox, small: Path) -> None:
     outcome = lifecycle.up(running.folder, small, running.tools, lambda _line: None)
     assert (outcome.started, outcome.fresh) == ((), False)
     assert running.folder.read().running == before.running
+
+
+def test_the_commands_tell_what_runs_and_how_a_shell_gets_there(running: Sandbox) -> None:
+    def said(*arguments: str) -> str:
+        result = CliRunner().invoke(sandbox, [*arguments, "--folder", str(running.folder.root)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "is up already" in said("up")
+    assert "not ready" not in said("status")
+    found = json.loads(said("status", "--json"))
+    assert found["ready"]
+    assert all(part["memory"] > 2**20 for part in found["parts"] if part["pid"])
+    script = f"{said('env')}\nprintenv KUBECONFIG AWS_ENDPOINT_URL PULUMI_BACKEND_URL; command -v pulumi"
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    names = ("KUBECONFIG", "AWS_ENDPOINT_URL", "PULUMI_BACKEND_URL")
+    assert done.stdout.split() == [*(running.variables[name] for name in names), str(running.tools.path("pulumi"))]
 
 
 def test_what_was_killed_is_told_by_status_and_started_by_up(running: Sandbox, small: Path) -> None:
