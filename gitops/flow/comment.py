@@ -65,6 +65,12 @@ class StackReview:
         """The changes of its plan, as a reviewer wants them; none when the preview failed."""
         return wording.ordered(self.result.changes) if isinstance(self.result, Plan) else ()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody needs to look: a plan without changes, findings and warnings."""
+        plan = self.result
+        return isinstance(plan, Plan) and not (plan.changes or plan.findings or plan.warnings)
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -95,7 +101,7 @@ def marker(environment: str) -> str:
 def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
     """The whole comment, at most `limit` bytes of UTF-8 (at least 20,000 are needed for a faithful index)."""
     stacks = review.ordered()
-    listed = [s for s in stacks if _deserves_section(s)]
+    listed = [s for s in stacks if not s.is_quiet]
     top = [marker(review.environment), _title(review), "", _facts(review), *_alerts(stacks), *_gate(review.verdict)]
     quiet = _quiet(review)
     bottom = [*(["", quiet] if quiet else []), "", "---", *_next(review), ""]
@@ -115,11 +121,6 @@ def _order(review: StackReview) -> tuple[int, Stack]:
     if isinstance(review.result, PreviewFailure):
         return -1, review.stack
     return min((wording.weight(change) for change in review.result.changes), default=99), review.stack
-
-
-def _deserves_section(review: StackReview) -> bool:
-    plan = review.result
-    return isinstance(plan, PreviewFailure) or bool(plan.changes or plan.findings or plan.warnings)
 
 
 def _all_changes(stacks: Iterable[StackReview]) -> list[ResourceChange]:
@@ -268,7 +269,7 @@ def _why(reasons: tuple[Reason, ...]) -> list[str]:
 
 def _quiet(review: Review) -> str:
     """The stacks that need no attention, in one line."""
-    quiet = [markdown.code(s.stack.label) for s in review.ordered() if not _deserves_section(s)]
+    quiet = [markdown.code(s.stack.label) for s in review.ordered() if s.is_quiet]
     if not quiet:
         return "" if review.stacks else "No stack is affected."
     shown = quiet[:_NAMED_STACKS] + ([f"{len(quiet) - _NAMED_STACKS:,} more"] if len(quiet) > _NAMED_STACKS else [])

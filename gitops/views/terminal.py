@@ -63,7 +63,8 @@ def review(review: Review) -> RenderableType:
     changes = [change for item in plans for change in item.changes]
     failed = len(review.stacks) - len(plans)
     headline = Lines()
-    headline.add(wording.headline(clip(review.environment), changes, failed), "bold red" if failed else "bold")
+    grave = failed or any(change.operation.destroys for change in changes)
+    headline.add(wording.headline(clip(review.environment), changes, failed), "bold red" if grave else "bold")
     parts: list[RenderableType] = [headline]
     for item in review.ordered():
         reasons = Lines()
@@ -71,9 +72,9 @@ def review(review: Review) -> RenderableType:
             reasons.add(f"  affected by {clip(reason.path)} ({reason.kind}): {clip(reason.text)}", "dim", hang=4)
         if isinstance(item.result, PreviewFailure):
             parts += [Text(), _failure(clip(item.stack.label), item.result), reasons]
-        elif item.result.changes or item.result.findings:
+        elif not item.is_quiet:
             parts += [Text(), plan(item.result), reasons]
-    quiet = [clip(s.stack.label) for s in review.ordered() if isinstance(s.result, Plan) and not s.result.changes]
+    quiet = [clip(s.stack.label) for s in review.ordered() if s.is_quiet]
     footer = Lines()
     footer.add()
     if quiet:

@@ -29,3 +29,12 @@ def test_long_lines_hang_in_a_narrow_terminal(golden: Callable[[str, str], None]
         terminal.review(GOLDEN["updates"]())
     )
     golden("terminal-narrow.txt", stream.getvalue())
+
+
+def test_nothing_hostile_steers_the_terminal_or_the_log() -> None:
+    stream = io.StringIO()
+    terminal.console(stream).print(terminal.review(GOLDEN["hostile"]()))
+    for line in stream.getvalue().splitlines():
+        assert line.isprintable()
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
