@@ -1,0 +1,1 @@
+"""The story of the pipeline, told by running it: `gitops demo`."""
