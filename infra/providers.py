@@ -43,4 +43,6 @@ def kubernetes_provider(settings: KubernetesSettings) -> kubernetes.Provider:
         # Empty, not None: the SDK would put the caller's KUBECONFIG, a path on one machine, into state and plans.
         kubeconfig=settings.kubeconfig or "",
         enable_server_side_apply=True,
+        # Their names are fixed: replaced, they would be missing for a moment. What reads them rolls by a digest.
+        enable_config_map_mutable=True,
     )

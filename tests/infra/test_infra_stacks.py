@@ -112,6 +112,10 @@ def test_the_cluster_is_named_and_the_caller_s_kubeconfig_stays_out(monkeypatch:
     assert inputs["kubeconfig"] == ""
 
 
+def test_changed_configuration_is_updated_in_place() -> None:
+    assert environment("dev").only("providers:kubernetes").inputs["enableConfigMapMutable"] == "true"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
