@@ -80,7 +80,8 @@ def reached_files(snapshot: Snapshot, stack: Stack) -> frozenset[str]:
     """
     snapshot.project_of(stack)
     rules = _Rules(_graph_of(snapshot), (stack,))
-    files = {path for claim in rules.claims(dict.fromkeys(snapshot.paths, FileStatus.MODIFIED)) for path in claim.paths}
+    claims = rules.claims(dict.fromkeys(snapshot.paths, FileStatus.MODIFIED))
+    files = {path for claim in claims if stack in claim.stacks for path in claim.paths}
     return frozenset(snapshot.real.get(path, path) for path in files)
 
 
@@ -232,7 +233,7 @@ class _Rules:
     def _config_files(self) -> Mapping[str, tuple[Stack, ...]]:
         found: dict[str, tuple[Stack, ...]] = {}
         for project in self.snapshot.projects:
-            for stack in self.of_project[project.file]:
+            for stack in project.stacks:
                 file = project.config_files[stack.name]
                 found[file] = (*found.get(file, ()), stack)  # several projects may keep their values in one folder
         return found

@@ -79,7 +79,10 @@ _SPECIAL = re.compile(
 
 
 def read_imports(source: bytes) -> Imports:
-    """What the file imports. A file that is not valid Python can import anything: its importers are then widened."""
+    """What the file imports.
+
+    A file that needs the syntax tree and is not valid Python (or valid in a newer Python only) can import anything.
+    """
     if not (any(word in source for word in _SPECIAL_WORDS) and _SPECIAL.search(source)):
         found = list(_STATEMENT.finditer(source))
         if len(found) == source.count(b"import"):
