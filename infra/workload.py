@@ -75,7 +75,9 @@ class Workload(pulumi.ComponentResource):
             metadata=self._metadata(),
             spec=self._deployment(),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[account, config, policy_in, *args.after], custom_timeouts=_rollout_timeouts()
+                parent=self,
+                depends_on=[account, config, policy_in, *args.after],
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{_ROLLOUT_SECONDS}s", update=f"{_ROLLOUT_SECONDS}s"),
             ),
         )
         service = self._service()
@@ -162,14 +164,19 @@ class Workload(pulumi.ComponentResource):
     def _service(self) -> core.Service:
         return core.Service(
             f"{self._name}-service",
-            metadata=self._metadata(),
+            metadata=ObjectMetaArgs(
+                name=self._name,
+                namespace=self._args.namespace,
+                labels=labels(self._name),
+                # The Deployment waits for ready pods already, behind the same selector; here it takes ten seconds more.
+                annotations={"pulumi.com/skipAwait": "true"},
+            ),
             spec=core.ServiceSpecArgs(
                 type="ClusterIP",
                 selector=selector_labels(self._name),
                 ports=[core.ServicePortArgs(name="http", port=_SERVICE_PORT, target_port="http")],
             ),
-            # Pulumi waits until pods stand behind it.
-            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=_rollout_timeouts()),
+            opts=self._child,
         )
 
     def _disruption_budget(self) -> None:
@@ -233,10 +240,6 @@ class Workload(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
-
-
-def _rollout_timeouts() -> pulumi.CustomTimeouts:
-    return pulumi.CustomTimeouts(create=f"{_ROLLOUT_SECONDS}s", update=f"{_ROLLOUT_SECONDS}s")
 
 
 def _probe(path: str, *, period_seconds: int) -> core.ProbeArgs:
