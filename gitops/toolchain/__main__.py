@@ -7,9 +7,11 @@ from pathlib import Path
 from gitops.errors import GitOpsError
 from gitops.toolchain import verbs
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
 
 def main(arguments: list[str]) -> int:
-    """Run one command; the exit code is 0 for done, 1 for failed, 2 for a wrong request."""
+    """Run one command; the exit code is 0 for done, 1 for failed, 2 for a wrong request, 130 for interrupted."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "install":
@@ -23,6 +25,8 @@ def main(arguments: list[str]) -> int:
         if error.hint:
             sys.stderr.write(f"{error.hint}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 

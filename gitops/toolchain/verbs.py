@@ -11,7 +11,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from gitops.errors import ToolchainError
 from gitops.toolchain import pins, tools
 from gitops.toolchain.places import Places
 from gitops.toolchain.progress import Progress
@@ -28,7 +27,7 @@ HELP = {
 
 
 def install(names: Sequence[str], stream: TextIO, places: Places | None = None) -> None:
-    """Install and report on `stream`. Raises ToolchainError, also when it is interrupted."""
+    """Install and report on `stream`. Raises ToolchainError; KeyboardInterrupt, also for a termination signal."""
     places = places or Places.from_environment()
     if tools.is_complete(names, places, pins.read(places.recipes)):
         return
@@ -38,10 +37,10 @@ def install(names: Sequence[str], stream: TextIO, places: Places | None = None) 
     try:
         installation.install(names, places, Progress.on(stream, places.environ))
     except KeyboardInterrupt:
-        raise ToolchainError(
-            "Stopped before the tools were complete.",
-            hint="Nothing is broken. Run the same command again: it goes on where it stopped.",
-        ) from None
+        stream.write(
+            "Stopped before the tools were complete. Run the same command again: it goes on where it stopped.\n"
+        )
+        raise
 
 
 def status(names: Sequence[str], stream: TextIO, *, as_json: bool, places: Places | None = None) -> None:

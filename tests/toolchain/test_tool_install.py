@@ -30,6 +30,8 @@ try:
 except GitOpsError as error:
     print(error.message, error.hint, sep="\\n")
     sys.exit(error.exit_code)
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 
 
@@ -135,7 +137,7 @@ def test_an_interrupted_build_leaves_no_process_and_goes_on_at_the_next_call(
     wait_for(lambda: builds(toolchain) == 1)
     child.send_signal(number)
     shown, _ = child.communicate(timeout=20)
-    assert child.returncode == 1
+    assert child.returncode == 130
     assert "Stopped before the tools were complete." in shown
     assert "it goes on where it stopped" in shown
     places = toolchain.places(environ)

@@ -1,0 +1,37 @@
+# Everything here works with python3 (3.11 to 3.13), git and make alone; each target installs what it needs first.
+
+PYTHON ?= python3
+VENV := .venv/bin
+TOOLCHAIN := $(PYTHON) -m gitops.toolchain
+UV ?= uv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test toolchain lock clean python
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: python ## carry real changes through the pipeline in a local sandbox, while you watch
+	@$(TOOLCHAIN) install --for demo
+	@$(VENV)/gitops demo
+
+test: python ## run all tests, lint and type checks
+	@$(TOOLCHAIN) install --for test
+	@$(VENV)/python -m pytest tests
+
+toolchain: python ## install every tool, and show where each comes from
+	@$(TOOLCHAIN) install --for all
+	@$(TOOLCHAIN) status
+
+lock: ## compile requirements.lock from pyproject.toml (needs uv on PATH)
+	@command -v $(UV) > /dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	$(UV) pip compile --universal --generate-hashes --all-extras --group dev --no-emit-index-url \
+		--python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean: ## remove the Python environment and what the tests leave; built tools stay in ~/.cache/gitops
+	rm -rf .venv .sandbox dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11 to 3.13 is needed. Name one: make PYTHON=python3.12 ..."; exit 1; }
