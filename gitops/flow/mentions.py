@@ -81,7 +81,11 @@ class Mentions:
         if len(encoded) <= _FEW_NAMES:
             for text, name in encoded.items():
                 ends = [text + end for end in (b'"', b"'", b"/", b"\\")]
-                found[name] = [path for path, source in self._sources.items() if any(end in source for end in ends)]
+                found[name] = [
+                    path
+                    for path, source in self._sources.items()
+                    if text in source and any(end in source for end in ends)
+                ]
             return found
         for path, source in self._sources.items():
             for text in encoded.keys() & set(_PIECE.findall(source)):

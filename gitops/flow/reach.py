@@ -41,7 +41,7 @@ class Sources:
 class _Edges:
     """Where one file leads: the files it loads whatever the stack, and its imports that depend on the stack."""
 
-    files: frozenset[str]
+    files: tuple[str, ...]  # sorted, so that reasons read the same each time
     by_stack: tuple[DynamicImport, ...]
     anything: bool
     alters_path: bool
@@ -67,9 +67,9 @@ class ImportGraph:
         self._stacks: dict[Stack, Importers] = {}
 
     def follows(self, other: "ImportGraph") -> None:
-        """Take over what another commit's graph has found, if the two graphs are surely the same.
+        """Take over from another commit's graph what is surely the same here, for the stacks it was asked for.
 
-        They are when both commits have the same projects and Python files, and the files that differ import the same.
+        With the same projects and Python files, a stack that reaches no file with other imports reaches the same files.
         """
         ours, theirs = self.snapshot, other.snapshot
         if ours.projects != theirs.projects or self.python_files != other.python_files or ours.real != theirs.real:
@@ -78,8 +78,10 @@ class ImportGraph:
         self.sources.load(ours, differing)
         self.sources.load(theirs, differing)
         imports = self.sources.imports
-        if all(imports[ours.paths[path]] == imports[theirs.paths[path]] for path in differing):
-            self._programs, self._stacks = other._programs, other._stacks
+        rewired = {path for path in differing if imports[ours.paths[path]] != imports[theirs.paths[path]]}
+        self._stacks = {stack: found for stack, found in other._stacks.items() if rewired.isdisjoint(found)}
+        if not rewired:
+            self._programs = other._programs
 
     def load_all(self) -> None:
         """Read the Python files around the programs in one go: faster than following the imports file by file."""
@@ -244,7 +246,7 @@ class _Program:
                 under = self._under_prefix(path, dynamic)
                 anything |= under is None
                 files |= under or frozenset()
-            edges = _Edges(frozenset(files), tuple(by_stack), anything, read.alters_path)
+            edges = _Edges(tuple(sorted(files)), tuple(by_stack), anything, read.alters_path)
             self._edges[path] = edges
         return edges
 
