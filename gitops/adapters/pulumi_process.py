@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,8 +63,13 @@ class PulumiProcess:
         the running operations and stops. A second one ends the whole process group at once.
         """
         reading, writing = os.pipe()
-        with os.fdopen(reading, encoding="utf-8") as events:
-            process = self._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,))
+        with (
+            os.fdopen(reading, encoding="utf-8") as events,
+            # The Kubernetes provider leaves copies of the kubeconfig, token included, among the temporary files.
+            tempfile.TemporaryDirectory(prefix="gitops-run-") as private,
+        ):
+            own = replace(self, environment={**self.environment, "TMPDIR": private})
+            process = own._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,))
             os.close(writing)
             errors: list[str] = []
             watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)

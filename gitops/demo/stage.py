@@ -13,6 +13,9 @@ from rich.text import Text
 
 from gitops.errors import Failed
 
+# This installation's own command; -P, because the checkout that the story plays in has a folder gitops too.
+GITOPS = (sys.executable, "-P", "-m", "gitops")
+
 
 @dataclass
 class Stage:
@@ -50,7 +53,7 @@ class Stage:
         """Run a command and show it with its output. Raises Failed when its exit code is not the one of the story."""
         self._console.print()
         self._console.print(Text("$ " + " ".join(_shown(part) for part in command), "bold"))
-        real = [sys.executable, "-m", "gitops", *command[1:]] if command[0] == "gitops" else list(command)
+        real = [*GITOPS, *command[1:]] if command[0] == "gitops" else list(command)
         process = subprocess.Popen(
             real,
             cwd=folder or self.folder,
@@ -65,9 +68,9 @@ class Stage:
         code = process.wait()
         if code != ends_with:
             shown = " ".join(command)
+            last = "\n".join(output.splitlines()[-30:])
             raise Failed(
-                f"The story went otherwise than told: `{shown}` ended with exit code {code}, not {ends_with}.",
-                hint=f"Its whole output:\n{output}" if len(output.splitlines()) > self.lines else "",
+                f"The story went otherwise than told: `{shown}` ended with exit code {code}, not {ends_with}.\n{last}"
             )
         if ends_with:
             self._console.print(Text(f"(exit code {code}, as it should be)", "dim"))

@@ -2,10 +2,9 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
-from gitops.demo.stage import Stage
+from gitops.demo.stage import GITOPS, Stage
 from gitops.errors import Failed
 from gitops.sandbox.cluster import Client
 from gitops.sandbox.folder import Folder
@@ -36,7 +35,7 @@ def _first_deploy(stage: Stage) -> None:
     stage.gitops("status")
     number = _open(stage, "first-deploy", "main")
     _review_merge_apply(stage, number, "dev", base="main", head="first-deploy", lines=14)
-    stage.say("Staging and prod get the same commit by promotion: a pull request from the environment before.")
+    stage.say("Staging and prod get the same commit by promotion, a pull request from the environment before.")
     for environment, branch, source in (("staging", "staging", "main"), ("prod", "prod", "staging")):
         number = _open(stage, source, branch)
         _review_merge_apply(stage, number, environment, base=branch, head=f"origin/{source}", lines=6)
@@ -174,7 +173,7 @@ def _minimum_replicas(stage: Stage) -> int:
 
 def _quiet(stage: Stage, *arguments: str) -> str:
     """A command for the story's own eyes."""
-    return _output(stage, [sys.executable, "-m", "gitops", *arguments])
+    return _output(stage, [*GITOPS, *arguments])
 
 
 def _output(stage: Stage, command: list[str]) -> str:
@@ -190,7 +189,7 @@ _COLOURED = 'environment={"PODINFO_UI_MESSAGE": settings.web.message, "PODINFO_U
 _REPORTS = """\
     Bucket(
         "reports",
-        BucketArgs(bucket_name=f"{prefix}-reports", key_arn=key.arn, retention_days=settings.data.bucket_retention_days),
+        BucketArgs(bucket_name=f"{prefix}-reports", key_arn=key.arn, retention_days=30),
         holds_data,
     )
     namespace = Namespace(
