@@ -198,8 +198,8 @@ class _Program:
 
     def modules_of(self, stack: str) -> frozenset[str]:
         """The files loaded by the stack's name."""
-        modules = (self._stack_modules(importer, one, stack) for importer, one in self.shared.by_stack)
-        return frozenset(path for found in modules for path in found)
+        modules = (self._named_modules(importer, one, stack)[0] for importer, one in self.shared.by_stack)
+        return frozenset(path for named in modules for path in named)
 
     def _everything(self) -> Importers:
         """Every Python file but those of other projects' programs, each as if loaded by the entry."""
@@ -329,17 +329,22 @@ class _Program:
 
     def _stack_modules(self, path: str, dynamic: DynamicImport, stack: str) -> frozenset[str]:
         """What an import by the stack's name loads for one stack; everything it might, when there is no such module."""
+        named, found = self._named_modules(path, dynamic, stack)
+        if named:
+            return found
+        under = self._under_prefix(path, dynamic)
+        return frozenset(self._everything()) if under is None else under
+
+    def _named_modules(self, path: str, dynamic: DynamicImport, stack: str) -> tuple[frozenset[str], frozenset[str]]:
+        """The files named like the stack, and with them the packages that lead there; none when no file is."""
         for spelling in dict.fromkeys((stack, stack.replace("-", "_"), stack.replace("-", "_").replace(".", "_"))):
             name = f"{dynamic.prefix}{spelling}{dynamic.suffix}"
             found = self._imported(path, Import(name, dynamic.level))
             own = name.rpartition(".")[2]
-            named = {
-                file for file in found if file.endswith((f"/{own}.py", f"/{own}/__init__.py")) or file == f"{own}.py"
-            }
-            if named:
-                return found
-        under = self._under_prefix(path, dynamic)
-        return frozenset(self._everything()) if under is None else under
+            ends = (f"/{own}.py", f"/{own}/__init__.py")
+            if named := frozenset(file for file in found if f"/{file}".endswith(ends)):
+                return named, found
+        return frozenset(), frozenset()
 
 
 def _inside(path: str, folder: str) -> bool:

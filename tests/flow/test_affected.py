@@ -42,7 +42,7 @@ K = ReasonKind
     [
         ("Pulumi.prod.yaml", "prod", K.STACK_CONFIG),
         ("stacks/prod.py", "prod", K.STACK_MODULE),
-        ("stacks/__init__.py", "dev prod", K.STACK_MODULE),
+        ("stacks/__init__.py", "dev prod", K.IMPORTED),
         ("infra/web.py", "dev prod", K.IMPORTED),
         ("infra/data.py", "prod", K.IMPORTED),
         ("infra/__init__.py", "dev prod", K.IMPORTED),
@@ -75,7 +75,7 @@ def test_each_path_affects_the_stacks_of_its_rule(path: str, stacks: str, kind: 
     found = affected(BASE, {path: content})
     assert names(found) == stacks
     assert all(one.reasons[0].path == path for one in found)
-    assert {one.reasons[0].kind for one in found} <= ({kind} if path != "stacks/__init__.py" else {K.STACK_MODULE})
+    assert {one.reasons[0].kind for one in found} <= {kind}
 
 
 def test_a_change_of_nothing_affects_nothing() -> None:
