@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[2]
 ACTIONS = Path(__file__).parent / "actions"
 # Valid on GitHub since 2026, unknown to the schema of act 0.2.89. Neither changes what a job does.
 UNKNOWN_TO_ACT = (r"^ +deployment: false\n", r"^ +queue: max\n")
+PATIENCE_SECONDS = 300
 # What a runner has by itself; anything else reaches a step through its workflow only.
-OF_THE_MACHINE = ("PATH", "HOME", "LANG", "TMPDIR", "GITOPS_CACHE", "SSL_CERT_FILE")
+OF_THE_MACHINE = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_CACHE_HOME", "GITOPS_CACHE", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True)
@@ -80,24 +81,26 @@ class Act:
             "--var-file": _write(here / "variables", _lines(self._settings.variables)),
             "--secret-file": _write(here / "secrets", _lines({"GITHUB_TOKEN": TOKEN, **self._settings.secrets})),
         }
-        done = subprocess.run(
-            [
-                *(tools.find(["act"]).path("act"), event, "--directory", here / "runner"),
-                *(part for pair in files.items() for part in pair),
-                *("--platform", "ubuntu-latest=-self-hosted", "--no-cache-server", "--no-skip-checkout", "--rm"),
-                *(part for given in _stand_ins() for part in ("--local-repository", given)),
-            ],
-            env={
-                **{name: os.environ[name] for name in OF_THE_MACHINE if name in os.environ},
-                "XDG_CACHE_HOME": str(here / "act"),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout)
+        command = [
+            *(tools.find(["act"]).path("act"), event, "--directory", here / "runner"),
+            *(part for pair in files.items() for part in pair),
+            *("--platform", "ubuntu-latest=-self-hosted", "--no-cache-server", "--no-skip-checkout", "--rm"),
+            *("--action-cache-path", here / "act"),
+            *(part for given in _stand_ins() for part in ("--local-repository", given)),
+        ]
+        machine = {name: os.environ[name] for name in OF_THE_MACHINE if name in os.environ}
+        log = here / "log"
+        with log.open("wb") as output:
+            code = subprocess.run(
+                command,
+                env=machine,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=PATIENCE_SECONDS,
+                check=False,
+            ).returncode
+        return Finished(code, log.read_text(encoding="utf-8", errors="replace"))
 
 
 def _stand_ins() -> list[str]:

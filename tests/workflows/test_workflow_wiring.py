@@ -107,7 +107,7 @@ def test_an_apply_stands_on_the_merged_commit_and_knows_its_branch(wired: Wired)
     commit = wired.github.merge(wired.github.open("feature", "main"))
     succeeded(wired.act.push("main"))
     given = wired.given()
-    assert (given["arguments"], given["head"]) == (["up"], commit)
+    assert (given["arguments"], given["head"]) == (["up", "--commit", commit], commit)
     assert given["environment"]["GITHUB_REF_NAME"] == "main"
 
 
