@@ -198,7 +198,7 @@ class _Rules:
         if not paths:
             return
         around = {path: self._around(path) for path in paths}
-        wanted = [Wanted(path, self._depth(path, around[path])) for path in paths]
+        wanted = [self._wanted(path, around[path]) for path in paths]
         for path, sources in self._mentions.of(wanted).items():
             # A single word such as "schema.json" means a file of one's own project, if it lies in any.
             neighbours = {stack for project in around[path] for stack in project.stacks} or set(self.stacks)
@@ -215,12 +215,21 @@ class _Rules:
                 if naming is not None and path not in reached:
                     yield _Claim((stack,), ReasonKind.IMPORTED, (path,), f"{{path}} is named in {_braces(naming)}")
 
-    def _depth(self, path: str, around: Sequence[Project]) -> int:
-        """Which of the path's folders a program may name: those below its own; of documents and tests, none."""
-        if self._is_quiet(path, posixpath.basename(path)):
-            return path.count("/") + 1
+    def _wanted(self, path: str, around: Sequence[Project]) -> Wanted:
+        """Which of the path's folders a program may name: those below its own.
+
+        None of a document's or test's, and none of a module's that some stack imports: there, the import graph speaks.
+        """
+        quiet = self._is_quiet(path, posixpath.basename(path))
+        if quiet or path in self._reached_by_any:
+            return Wanted(path, path.count("/") + 1, in_assets=not quiet)
         codes = [project.code for project in around if _below(path, project.code)]
-        return min((0 if code == "." else code.count("/") + 1 for code in codes), default=0)
+        return Wanted(path, min((0 if code == "." else code.count("/") + 1 for code in codes), default=0))
+
+    @cached_property
+    def _reached_by_any(self) -> frozenset[str]:
+        """What some stack of the commit imports, whichever stacks are asked for."""
+        return frozenset(path for stack in self.snapshot.stacks for path in self.graph.reached(stack))
 
     @cached_property
     def _mentions(self) -> Mentions:

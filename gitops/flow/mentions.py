@@ -30,10 +30,14 @@ class Strength(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file that somebody may name: folder names count from `depth` parts on (0: all; len of path: only its name)."""
+    """A file that somebody may name: folder names count from `depth` parts on (0: all; len of path: only its name).
+
+    `in_assets`: it may be meant by an asset whose path is not written out.
+    """
 
     path: str
     depth: int
+    in_assets: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Mentions:
             searched = dict.fromkeys((*parts[one.path][one.depth :], parts[one.path][-1]))
             candidates = {source for name in searched for source in by_name.get(name, ())}
             naming = {source: how for source in candidates if (how := self._names(source, parts[one.path], one.depth))}
-            if one.depth < len(parts[one.path]):
+            if one.in_assets:
                 naming |= dict.fromkeys(any_file, Strength.WORD)
             if naming:
                 found[one.path] = naming

@@ -131,6 +131,15 @@ def test_a_document_that_a_program_reads_affects_it() -> None:
     assert names(affected(files, {"docs/banner.md": "hello"})) == "prod"
 
 
+def test_a_program_that_looks_into_the_folder_of_its_stacks_modules_does_not_tie_them_together() -> None:
+    files = {
+        **BASE,
+        "__main__.py": f"from pathlib import Path\nFOLDER = Path(__file__).parent / 'stacks'\n{PICKS_STACK}",
+    }
+    assert names(affected(files, {"stacks/prod.py": "# changed"})) == "prod"
+    assert "stacks/prod.py" not in reached_files(snapshot(files), Stack("shop", "dev"))
+
+
 def test_an_archive_whose_path_is_not_written_out_may_hold_anything() -> None:
     files = {**BASE, "infra/data.py": "import pulumi\npulumi.FileArchive(where)\n"}
     assert names(affected(files, {"gitops/cli.py": "# changed"})) == "prod"
