@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from gitops.adapters.git_command import GitCommand
     from gitops.adapters.repository import GitRepository
 
-# Marks every process of one run, so that what a crash left behind can be told from everything else.
-RUN_VARIABLE = "GITOPS_RUN"
-
 
 class Engine(EngineReader, EngineWriter, Protocol):
     """Both sides of the engine."""
@@ -109,19 +106,21 @@ class Context:
     def engine(self) -> Engine:
         """Pulumi, from the toolchain. Raises ToolMissing."""
         from gitops.adapters.engine import PulumiEngine
+        from gitops.adapters.leftovers import PROCESS_VARIABLE, RUN_VARIABLE
         from gitops.adapters.pulumi_process import PulumiProcess
         from gitops.toolchain import tools
 
         found = tools.find(["pipeline"])
-        variables = {**self.environment, **found.environment(), RUN_VARIABLE: self.holder.run}
+        marks = {RUN_VARIABLE: self.holder.run, PROCESS_VARIABLE: str(self.holder.process)}
+        variables = {**self.environment, **found.environment(), **marks}
         return PulumiEngine(PulumiProcess(found.path("pulumi"), variables))
 
     @cached_property
     def holder(self) -> Holder:
         """Who this run is, for leases and records: the person or job, the machine, the process."""
-        job = self.environment.get("GITHUB_ACTOR")
+        person = self.git.attempt("config", "user.name")[1].decode().strip()
         return Holder(
-            name=job or self.environment.get("GITOPS_USER") or getpass.getuser(),
+            name=self.environment.get("GITHUB_ACTOR") or person or getpass.getuser(),
             host=socket.gethostname(),
             process=os.getpid(),
             purpose=self.purpose,

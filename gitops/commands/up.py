@@ -202,7 +202,7 @@ def _stop(run: Run, stack: Stack, fresh: Plan, evidence: gate.Evidence, verdict:
     if not run.dry_run:
         run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), "plan_digest": fresh.plan_digest})
     raise Refused(
-        f"{stack.label} is not applied, nothing was touched: {'; '.join(reasons)}.",
+        f"{stack.label} is not applied and nothing was touched: {'; '.join(reasons)}.",
         hint="Preview the change again, have that plan approved, and run `gitops up` again.",
     )
 
@@ -298,5 +298,11 @@ def command(
         click.echo(json.dumps(as_document(results), indent=2))
         return
     for one in results:
-        changes = f": {wording.tally(one.plan.changes) or 'no changes'}" if one.plan else ""
-        click.echo(f"{one.stack.label}: {one.done.value}{changes}")
+        click.echo(f"{one.stack.label}: {one.done.value}{_counted(one)}")
+
+
+def _counted(result: StackResult) -> str:
+    if result.plan is None:
+        return ""
+    changes = result.plan.changes
+    return f" ({wording.done(changes) if result.done is Done.RELEASED else wording.tally(changes) or 'no changes'})"

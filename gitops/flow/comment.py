@@ -259,11 +259,8 @@ def _bounded(lines: Iterable[str]) -> list[str]:
 def _why(reasons: tuple[Reason, ...]) -> list[str]:
     """Why the stack is affected: one reason in a sentence, more of them folded."""
     if len(reasons) == 1:
-        return [
-            "",
-            f"Affected by {markdown.code(reasons[0].path)} ({reasons[0].kind}: {markdown.code(reasons[0].text)}).",
-        ]
-    lines = (f"{reason.kind}: {wording.clip(reason.path)}  {wording.clip(reason.text)}" for reason in reasons)
+        return ["", f"Affected, {reasons[0].kind}: {markdown.code(reasons[0].text)}."]
+    lines = (f"{reason.kind}: {wording.clip(reason.text)}" for reason in reasons)
     return ["", *markdown.folded(f"Affected for {len(reasons):,} reasons", _bounded(lines))] if reasons else []
 
 

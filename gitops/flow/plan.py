@@ -96,7 +96,7 @@ def start_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]
     """
     resources: dict[str, str] = {}
     for index, resource in enumerate(resources_of(deployment)):
-        content = {key: value for key, value in resource.items() if key not in _NOISE}
+        content = {key: _unordered(key, value) for key, value in resource.items() if key not in _NOISE}
         urn = str(resource.get("urn", f"#{index}"))
         # Two entries of one URN exist in the middle of a replacement: the second gets a key of its own.
         key = urn if urn not in resources else f"{urn}#{index}"
@@ -139,3 +139,12 @@ def inputs_in_saved_plan(saved_plan: Mapping[str, Any], secret_digests: Mapping[
 
 def _contract(resource: Mapping[str, Any]) -> str:
     return "outputs" if resource.get("type") == STACK_TYPE else "inputs"
+
+
+def _unordered(key: str, value: Any) -> Any:
+    """Dependencies are sets, which the engine writes in the order in which the program's futures happened to end."""
+    if key == "dependencies" and isinstance(value, list):
+        return sorted(map(str, value))
+    if key == "propertyDependencies" and isinstance(value, Mapping):
+        return {name: sorted(map(str, urns or ())) for name, urns in value.items()}
+    return value

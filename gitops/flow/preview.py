@@ -44,6 +44,7 @@ _OPERATIONS = {
 _UNCHANGED = frozenset({"same", "refresh"})
 _PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
 _AUTONAME_SUFFIX = re.compile(r"-[0-9a-f]{7,8}")
+_PROVIDER_NOTES = frozenset({"__defaults", "__internal"})
 AUTONAME = "(name chosen at apply)"
 
 
@@ -145,8 +146,17 @@ def _properties(step: "StepEventMetadata", operation: Operation, background: Bac
     replaces = set(step.keys or ())
     return tuple(
         replace(change, replaces=values.top_level(change.path) in replaces or change.path in replaces)
-        for change in values.difference(old, new)
+        for change in values.difference(_declared(old), _declared(new))
     )
+
+
+def _declared(value: PropertyValue) -> PropertyValue:
+    """A value without what providers note in it for themselves: nobody declared it, and nothing follows from it."""
+    if isinstance(value, dict):
+        return {key: _declared(child) for key, child in value.items() if key not in _PROVIDER_NOTES}
+    if isinstance(value, list):
+        return [_declared(child) for child in value]
+    return value
 
 
 def _fill_rest(value: PropertyValue, goal: PropertyValue) -> PropertyValue:

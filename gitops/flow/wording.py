@@ -189,6 +189,19 @@ def tally(changes: Iterable[ResourceChange]) -> str:
     )
 
 
+def done(changes: Iterable[ResourceChange]) -> str:
+    """`1 deleted, 2 replaced, 3 created`, for changes that were made; `no changes` for none."""
+    counts = Counter(change.operation for change in changes)
+    verbs = (f"{counts[operation]:,} {_past(operation)}" for operation in _TALLY_ORDER if counts[operation])
+    return ", ".join(verbs) or "no changes"
+
+
+def _past(operation: Operation) -> str:
+    if operation in (Operation.READ, Operation.UNKNOWN):
+        return {Operation.READ: "read", Operation.UNKNOWN: "treated in an unknown way"}[operation]
+    return operation.value + ("d" if operation.value.endswith("e") else "ed")
+
+
 def headline(environment: str, changes: Sequence[ResourceChange], failed: int) -> str:
     """The verdict of a whole preview in one line; `failed` stacks have no plan."""
     if failed:

@@ -16,8 +16,8 @@ _MOVED_SHOWN = 50
 def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> RenderableType:
     """Why an apply is refused: what moved since the approval, and what the apply would now do instead."""
     lines = Lines()
-    lines.add(f"Refused: the plan for {clip(fresh.stack.label)} is not the one that was approved.", "bold red", hang=2)
-    for title, one in (("approved", approved), ("now", fresh)):
+    lines.add(f"The plan for {clip(fresh.stack.label)} is not the one that was reviewed", "bold red", hang=2)
+    for title, one in (("reviewed", approved), ("now", fresh)):
         lines.add(f"  {title:<9} plan {short(one.plan_digest)}  commit {short(one.commit)}", "dim")
     lines.add("What moved", "bold")
     for moved in difference.moved:
@@ -37,8 +37,6 @@ def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> Rende
         _altered(lines, before, after)
     if not (difference.appeared or difference.vanished or difference.altered):
         lines.add("  nothing: the same changes, but not from what was reviewed")
-    lines.add("Nothing was touched.", "bold")
-    lines.add("Next: preview the change again (`gitops preview`) and have the new plan approved.", hang=2)
     return lines
 
 

@@ -49,6 +49,7 @@ _FINDING_STYLES = {
 }
 # Wide enough that nothing wraps: a line that begins with `::` would be a command to the runner of GitHub Actions.
 _NO_WRAP = 100_000
+_REASONS_SHOWN = 3
 
 
 def console(stream: TextIO) -> Console:
@@ -68,8 +69,11 @@ def review(review: Review) -> RenderableType:
     parts: list[RenderableType] = [headline]
     for item in review.ordered():
         reasons = Lines()
-        for reason in item.affected.reasons:
-            reasons.add(f"  affected by {clip(reason.path)} ({reason.kind}): {clip(reason.text)}", "dim", hang=4)
+        for reason in item.affected.reasons[:_REASONS_SHOWN]:
+            reasons.add(f"  affected, {reason.kind}: {clip(reason.text)}", "dim", hang=4)
+        if len(item.affected.reasons) > _REASONS_SHOWN:
+            more = plural(len(item.affected.reasons) - _REASONS_SHOWN, "more reason")
+            reasons.add(f"  and {more}; see `gitops affected --verbose`", "dim")
         if isinstance(item.result, PreviewFailure):
             parts += [Text(), _failure(clip(item.stack.label), item.result), reasons]
         elif not item.is_quiet:
