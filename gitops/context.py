@@ -92,9 +92,17 @@ class Context:
     @cached_property
     def host(self) -> CodeHost:
         """The code host that the remote's address names. Raises UsageError for one we do not know."""
-        address = self.git.text("remote", "get-url", self.git.remote)
+        # The address as configured: `git remote get-url` would follow url.<base>.insteadOf, which says how to get
+        # there (a mirror on this disk, say) and not what it is.
+        status, configured, _ = self.git.attempt("config", "--get", f"remote.{self.git.remote}.url")
+        if status:
+            raise UsageError(
+                f"This repository has no remote {self.git.remote!r}, so there is no code host to ask.",
+                hint=f"Add it: git remote add {self.git.remote} ADDRESS",
+            )
+        address = configured.decode().strip()
         path = Path(urlsplit(address).path if address.startswith("file://") else address)
-        if path.is_dir() and self.environment.get("GITHUB_ACTIONS") != "true":
+        if path.is_dir():
             from gitops.adapters.local_host import LocalHost
 
             return LocalHost(path, self.clock)
