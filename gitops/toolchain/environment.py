@@ -17,7 +17,7 @@ from gitops.toolchain.places import Places
 from gitops.toolchain.process import Finished, Runner
 from gitops.toolchain.progress import Progress
 
-EXPECTED_SECONDS = 60
+EXPECTED_SECONDS = 75
 _STAMP = ".requirements"
 _SCRIPT = """#!{python}
 import sys

@@ -52,17 +52,15 @@ def source(tmp_path: Path) -> Path:
         root,
         {
             "go.mod": f"module {MODULE}\n",
-            "names/names.go": 'package names\n\nconst (\n\tEC2 = "ec2"\n\tLicense = "licensemanager"\n\tBatch = "batch"\n)\n',
+            "names/names.go": f"package names\n\n{names}",
             "internal/conns/awsclient_gen.go": CLIENTS,
-            "internal/provider/sdkv2/service_packages_gen.go": f"import (\n{imports})\n\nvar _ = []any{{\n{packages}}}\n",
+            "internal/provider/sdkv2/service_packages_gen.go": service_packages,
             "internal/backoff/backoff.go": LOOP,
-            "internal/service/ec2/instance.go": license_client,
+            "internal/service/ec2/instance.go": f"package ec2\n\n{client.format('ec2')}\nvar c = meta.LicenseClient(ctx)\n",
             "internal/service/ec2/wait.go": WAITER,
             "internal/service/ec2/instance_test.go": "package ec2\n",
             "internal/service/ec2/testdata/main.go": "package main\n",
-            "internal/service/licensemanager/license.go": (
-                'package licensemanager\n\nimport "github.com/aws/aws-sdk-go-v2/service/licensemanager"\n'
-            ),
+            "internal/service/licensemanager/license.go": f"package x\n\n{client.format('licensemanager')}",
             "internal/service/batch/job.go": "package batch\n",
             "internal/acctest/acctest.go": "package acctest\n",
             "docs/readme.go": "package docs\n",
