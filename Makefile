@@ -17,7 +17,12 @@ demo: python ## carry real changes through the pipeline in a local sandbox, whil
 
 test: python ## run all tests, lint and type checks
 	@$(TOOLCHAIN) install --for test
-	@$(VENV)/python -m pytest tests
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/python -m pytest -n 2 -m "not engine"
+	$(VENV)/python -m pytest -n 2 -m engine
 
 toolchain: python ## install every tool, and show where each comes from
 	@$(TOOLCHAIN) install --for all
