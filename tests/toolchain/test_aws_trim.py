@@ -38,29 +38,55 @@ def write(root: Path, files: dict[str, str]) -> None:
         (root / name).write_text(text)
 
 
+NAMES = """package names
+
+const (
+	EC2 = "ec2"
+	License = "licensemanager"
+	Batch = "batch"
+)
+"""
+PACKAGES = f"""import (
+	"{MODULE}/internal/service/ec2"
+	"{MODULE}/internal/service/licensemanager"
+	"{MODULE}/internal/service/batch"
+)
+
+var _ = []any{{
+		ec2.ServicePackage(ctx),
+		licensemanager.ServicePackage(ctx),
+		batch.ServicePackage(ctx),
+}}
+"""
+INSTANCE = """package ec2
+
+import "github.com/aws/aws-sdk-go-v2/service/ec2"
+
+var c = meta.LicenseClient(ctx)
+"""
+LICENSE = """package licensemanager
+
+import "github.com/aws/aws-sdk-go-v2/service/licensemanager"
+"""
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A provider in small: EC2 asks for the license manager's client, and nobody for batch."""
     root = tmp_path / "source"
-    services = ["ec2", "licensemanager", "batch"]
-    imports = "".join(f'\t"{MODULE}/internal/service/{name}"\n' for name in services)
-    packages = "".join(f"\t\t{name}.ServicePackage(ctx),\n" for name in services)
-    license_client = (
-        'package ec2\n\nimport "github.com/aws/aws-sdk-go-v2/service/ec2"\n\nvar c = meta.LicenseClient(ctx)\n'
-    )
     write(
         root,
         {
             "go.mod": f"module {MODULE}\n",
-            "names/names.go": f"package names\n\n{names}",
+            "names/names.go": NAMES,
             "internal/conns/awsclient_gen.go": CLIENTS,
-            "internal/provider/sdkv2/service_packages_gen.go": service_packages,
+            "internal/provider/sdkv2/service_packages_gen.go": PACKAGES,
             "internal/backoff/backoff.go": LOOP,
-            "internal/service/ec2/instance.go": f"package ec2\n\n{client.format('ec2')}\nvar c = meta.LicenseClient(ctx)\n",
+            "internal/service/ec2/instance.go": INSTANCE,
             "internal/service/ec2/wait.go": WAITER,
             "internal/service/ec2/instance_test.go": "package ec2\n",
             "internal/service/ec2/testdata/main.go": "package main\n",
-            "internal/service/licensemanager/license.go": f"package x\n\n{client.format('licensemanager')}",
+            "internal/service/licensemanager/license.go": LICENSE,
             "internal/service/batch/job.go": "package batch\n",
             "internal/acctest/acctest.go": "package acctest\n",
             "docs/readme.go": "package docs\n",
