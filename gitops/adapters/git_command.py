@@ -2,8 +2,10 @@
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import git
 
@@ -11,7 +13,7 @@ from gitops.errors import GitFailed, Refused, RemoteUnreachable
 
 # Git must ask nobody for a password in a job without a terminal, and speak English so that errors read alike.
 # Commits that the pipeline makes (ledger records, leases) carry its own name, whatever the machine's configuration.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
     "GIT_AUTHOR_NAME": "gitops",
@@ -25,30 +27,38 @@ class GitCommand:
     """Runs Git in one repository. Safe to use from several threads."""
 
     def __init__(self, folder: Path | str, remote: str = "origin") -> None:
-        self._repo = git.Repo(folder, search_parent_directories=True)
+        """Raises GitFailed when `folder` is not inside a repository."""
+        try:
+            self.repo = git.Repo(folder, search_parent_directories=True)
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+            raise GitFailed(
+                f"{Path(folder).absolute()} is not inside a Git repository",
+                hint="Run the command in a clone of the repository.",
+            ) from error
         self.remote = remote
 
     def attempt(self, *arguments: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
-        """Exit code, output and error text."""
-        with tempfile.TemporaryFile() as given:
-            given.write(stdin)
-            given.seek(0)
-            status, output, errors = self._repo.git.execute(
-                ["git", *arguments],
-                istream=given,
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                env=_ENVIRONMENT,
-            )
+        """Exit code, output and error text. Raises GitFailed only when there is no Git."""
+        with _as_file(stdin) as given:
+            try:
+                status, output, errors = self.repo.git.execute(
+                    ["git", *arguments],
+                    istream=given,
+                    with_extended_output=True,
+                    with_exceptions=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    env=ENVIRONMENT,
+                )
+            except git.GitCommandNotFound as error:
+                raise GitFailed("Git is not installed, or not on PATH", hint="Install Git 2.38 or newer.") from error
         return int(status), bytes(output), _without_credentials(str(errors))
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """The output of a command that must succeed. Raises GitFailed."""
         status, output, errors = self.attempt(*arguments, stdin=stdin)
         if status:
-            raise GitFailed(f"`git {' '.join(arguments)}` failed in {self._repo.git_dir}: {errors}")
+            raise GitFailed(f"`git {' '.join(arguments)}` failed in {self.repo.git_dir}: {errors}")
         return output
 
     def text(self, *arguments: str, stdin: bytes = b"") -> str:
@@ -118,6 +128,18 @@ _LOST_RACE = re.compile(
     r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|reference already exists"
     r"|failed to lock|incorrect old value|remote ref is at"
 )
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[IO[bytes] | None]:
+    """What a command reads: a real file, which GitPython hands on; None for nothing."""
+    if not content:
+        yield None
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file
 
 
 def _without_credentials(text: str) -> str:

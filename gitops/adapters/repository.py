@@ -6,7 +6,6 @@ as long as the adapter and hands out file contents (20,000 files through one pip
 
 import fcntl
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import git
 
+from gitops.adapters.git_command import ENVIRONMENT, GitCommand
 from gitops.errors import GitFailed, RemoteUnreachable
 from gitops.flow.change import parse_raw_diff
 from gitops.model import Change
@@ -30,9 +30,6 @@ _NAMES_PER_TURN = 500
 _SYMLINK_MODE = b"120000"
 _SUBMODULE_MODE = b"160000"
 _CHECKOUT_PREFIX = "gitops-checkout-"
-
-# Git must ask nobody for a password in a job without a terminal, and speak English so that errors read alike.
-_ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,9 @@ class GitRepository:
     """
 
     def __init__(self, folder: Path | str = ".", *, remote: str = "origin") -> None:
-        try:
-            self._repo = git.Repo(folder, search_parent_directories=True)
-        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-            raise GitFailed(
-                f"{Path(folder).absolute()} is not inside a Git repository",
-                hint="Run the command in a clone of the repository.",
-            ) from error
+        self._command = GitCommand(folder, remote)
+        self._repo = self._command.repo
+        self._git, self._expect = self._command.attempt, self._command.run
         self.remote = remote
         self._objects = _Objects(self._repo)
         self._tree = lru_cache(maxsize=8)(self._read_tree)
@@ -245,27 +238,6 @@ class GitRepository:
     def _shallow(self) -> bool:
         return self._git("rev-parse", "--is-shallow-repository")[1].strip() == b"true"
 
-    def _expect(self, *arguments: str) -> bytes:
-        status, output, errors = self._git(*arguments)
-        if status:
-            raise GitFailed(f"`git {' '.join(arguments)}` failed in {self.root}: {errors}")
-        return output
-
-    def _git(self, *arguments: str) -> tuple[int, bytes, str]:
-        """Run Git in the repository: exit code, output, and its error text without credentials."""
-        try:
-            status, output, errors = self._repo.git.execute(
-                ["git", *arguments],
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                env=_ENVIRONMENT,
-            )
-        except git.GitCommandNotFound as error:
-            raise GitFailed("Git is not installed, or not on PATH", hint="Install Git 2.36 or newer.") from error
-        return int(status), bytes(output), _without_credentials(str(errors))
-
 
 class _Objects:
     """File contents through one long-lived `git cat-file --batch`."""
@@ -324,10 +296,6 @@ class _Objects:
             cwd=self._repo.git_dir,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | _ENVIRONMENT,
+            env=os.environ | ENVIRONMENT,
         )
         return self._process
-
-
-def _without_credentials(text: str) -> str:
-    return re.sub(r"(?<=://)[^/@\s]+@", "", text).strip()
