@@ -46,7 +46,7 @@ class Builder:
         if source.script:
             script, target = source.script
             command: list[str | Path] = [sys.executable, "-B", work / script, module, work / target]
-            done = self.runner.run(command, folder=work, environ=self.places.environ, log=work.parent / "script.log")
+            done = self.runner.run(command, folder=work, environ=self.places.environ)
             if done.code != 0:
                 raise ToolchainError(
                     f"Preparing {source.module}: {script} failed.\n{done.tail()}",
@@ -64,7 +64,6 @@ class Builder:
             folder=work,
             # on the cache's disk: packages of the larger tools do not fit into a small /tmp
             environ=self.go.environ | {"GOTMPDIR": str(temporary)},
-            log=work.parent / "build.log",
             keep_open=(self.lock,),
         )
         if done.code != 0:

@@ -83,6 +83,7 @@ def fresh_folder(places: Places, name: str) -> Iterator[Path]:
     places.work.mkdir(parents=True, exist_ok=True)
     # the process at the end: `install.sweep` removes what a killed one left
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", suffix=f".{os.getpid()}", dir=places.work))
+    folder.chmod(0o755)  # it may become a finished piece, and a cache may be shared
     try:
         yield folder
     finally:
@@ -136,7 +137,9 @@ def explained(places: Places, doing: str) -> Iterator[None]:
                 f"{doing}: the cache folder {places.cache} cannot be written to ({error.strerror}).",
                 hint=f"Give this user write access to it, {elsewhere}, and run the same command again.",
             ) from error
-        raise
+        raise ToolchainError(
+            f"{doing}: {error}", hint=f"The cache folder is {places.cache}; set GITOPS_CACHE to use another."
+        ) from error
 
 
 def full_disk(places: Places, doing: str) -> ToolchainError:

