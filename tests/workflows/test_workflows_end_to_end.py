@@ -1,0 +1,131 @@
+"""A change on its way through the real workflows: pull request, comment, approval, merge, apply, refusal.
+
+act runs the workflows on this host; Git, Pulumi, the Kubernetes API and the AWS provider are real, AWS is the
+sandbox's emulator, GitHub is simulated.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from gitops.errors import Refused, Waiting
+from gitops.sandbox import environment
+from tests.support.sandbox import Sandbox, running_sandbox
+from tests.workflows.acting import Act, Finished, Settings
+from tests.workflows.simulated_github import BOT, TOKEN, Comment, SimulatedGitHub
+
+pytestmark = pytest.mark.engine
+REFUSED, WAITING = Refused.exit_code, Waiting.exit_code
+# Given by the job's settings or by the runner, as in a real job.
+GIVEN_ELSEWHERE = ("PATH", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE")
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A sandbox whose remote belongs to the simulated GitHub, and act as its runners."""
+
+    sandbox: Sandbox
+    github: SimulatedGitHub
+    act: Act
+
+    def commit(self, branch: str, old: str, new: str) -> str:
+        """Push a commit that replaces a text in dev's configuration, on `branch`, made from main if it is new."""
+        checkout = self.sandbox.checkout
+        self.git("fetch", "--quiet", "origin")
+        known = self.git("branch", "--remotes", "--list", f"origin/{branch}")
+        self.git("checkout", "--quiet", "-B", branch, f"origin/{branch}" if known else "origin/main")
+        file = checkout / "Pulumi.dev.yaml"
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        self.git("commit", "--quiet", "--all", "-m", f"Set {new}")
+        self.git("push", "--quiet", "origin", branch)
+        return self.git("rev-parse", "HEAD")
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=self.sandbox.checkout, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def by_hand(self, *arguments: str) -> None:
+        """What somebody does with Pulumi beside the pipeline."""
+        command = [str(self.sandbox.tools.path("pulumi")), "--non-interactive", *arguments]
+        subprocess.run(
+            command, cwd=self.sandbox.checkout, env=self.sandbox.variables, stdout=subprocess.DEVNULL, check=True
+        )
+
+    def comments(self, number: int) -> list[Comment]:
+        return self.github.pull_requests[number].comments
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    folder = tmp_path_factory.mktemp("workflows")
+    with running_sandbox(folder / "sandbox") as sandbox, SimulatedGitHub(sandbox.folder.remote) as github:
+        known = environment.of(sandbox.folder, sandbox.tools)
+        settings = Settings(
+            variables={"PULUMI_BACKEND_URL": known["PULUMI_BACKEND_URL"]},
+            secrets={"PULUMI_CONFIG_PASSPHRASE": sandbox.folder.passphrase.read_text(encoding="utf-8").strip()},
+            runner={
+                **{name: value for name, value in known.items() if name not in GIVEN_ELSEWHERE},
+                "SIMULATED_PYTHON": sys.executable,
+            },
+        )
+        yield Pipeline(sandbox, github, Act(github, folder / "runs", settings))
+
+
+def succeeded(run: Finished) -> None:
+    assert run.code == 0, run.output
+    assert TOKEN not in run.output
+
+
+def test_what_was_reviewed_is_applied_and_a_moved_state_is_refused(pipeline: Pipeline) -> None:
+    github, act = pipeline.github, pipeline.act
+
+    # The first pull request gets one comment with the plan.
+    first = github.open("first-deploy", "main", title="Bring in the program", author="ada")
+    run = act.pull_request(first)
+    succeeded(run)
+    assert "Summary - <!-- gitops:preview:dev -->" in run.output
+    [comment] = pipeline.comments(first)
+    assert comment.by == BOT
+    assert comment.body.startswith("<!-- gitops:preview:dev -->")
+    identity, before = comment.identity, comment.body
+
+    # Another push: the same comment, with the new plan.
+    pipeline.commit("first-deploy", 'webMaxReplicas: "3"', 'webMaxReplicas: "4"')
+    succeeded(act.pull_request(first, "synchronize"))
+    [comment] = pipeline.comments(first)
+    assert (comment.identity, comment.edits) == (identity, 1)
+    assert comment.body != before
+
+    # Merged without an approval: the job fails. Approved, the same job run again applies.
+    github.merge(first)
+    early = act.push("main")
+    assert f"exit status {WAITING}" in early.output
+    github.review(first, "grace")
+    run = act.push("main")
+    succeeded(run)
+    assert max_replicas(pipeline) == 4
+
+    # Approved, but somebody changes the stack by hand before the merge: refused, and nothing is touched.
+    pipeline.commit("more-pods", 'webMaxReplicas: "4"', 'webMaxReplicas: "5"')
+    second = github.open("more-pods", "main", title="Allow more pods", author="ada")
+    succeeded(act.pull_request(second))
+    github.review(second, "grace")
+    pipeline.git("checkout", "--quiet", "--detach", "origin/main")
+    pipeline.by_hand("up", "--yes", "--skip-preview", "--stack", "dev", "--config", "infrastructure:webMaxReplicas=6")
+    github.merge(second)
+    run = act.push("main")
+    assert f"exit status {REFUSED}" in run.output
+    assert "spec.maxReplicas: 6 → 5" in run.output
+    assert max_replicas(pipeline) == 6
+
+
+def max_replicas(pipeline: Pipeline) -> int:
+    """What the cluster itself says about the one autoscaler."""
+    [found] = pipeline.sandbox.kubernetes.get("/apis/autoscaling/v2/horizontalpodautoscalers")["items"]
+    return int(found["spec"]["maxReplicas"])
