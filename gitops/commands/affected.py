@@ -53,7 +53,7 @@ def default_base(repository: "GitRepository", head: str) -> str:
     return repository.parent(head) or repository.empty_tree()
 
 
-@click.command("affected")
+@click.command("affected", short_help="Print the stacks that a change affects, and why.")
 @click.option(
     "--base", metavar="COMMIT", help="What to compare with. Default: where HEAD left the remote's default branch."
 )

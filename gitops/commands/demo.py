@@ -14,7 +14,7 @@ from gitops.sandbox.folder import Folder
 from gitops.toolchain import tools
 
 
-@click.command("demo")
+@click.command("demo", short_help="Tell the whole story in a sandbox.")
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),

@@ -29,7 +29,7 @@ def verified(history: tuple[Record, ...]) -> int:
     return len(history)
 
 
-@click.command("log")
+@click.command("log", short_help="Print the ledger, or check its chain.")
 @click.option("--verify", "only_verify", is_flag=True, help="Check the chain instead of printing it.")
 @click.option("--stack", metavar="STACK", help="Only records of this stack, by name or label.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N records.")

@@ -12,7 +12,7 @@ from gitops.sandbox.folder import Folder
 from gitops.toolchain import tools
 
 
-@click.group()
+@click.group(short_help="Try everything on this machine.")
 def sandbox() -> None:
     """Run a real Kubernetes API, an AWS emulator, a state backend and a Git remote on this machine."""
 

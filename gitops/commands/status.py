@@ -82,7 +82,7 @@ def _pending(
     return commits, change.files
 
 
-@click.command("status")
+@click.command("status", short_help="Print where each environment stands.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def command(context: Context, /, as_json: bool) -> None:

@@ -262,7 +262,7 @@ def as_document(results: tuple[StackResult, ...]) -> dict[str, object]:
     }
 
 
-@click.command("up")
+@click.command("up", short_help="Apply what was reviewed, exactly.")
 @click.argument("stacks", nargs=-1, metavar="[STACK]...")
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the current branch.")
 @click.option("--commit", metavar="COMMIT", help="A commit of the environment's branch. Default: the branch's newest.")

@@ -48,9 +48,18 @@ class Stage:
         return self.run(["gitops", *arguments], ends_with=ends_with, lines=lines)
 
     def run(
-        self, command: Sequence[str], *, ends_with: int = 0, lines: int | None = None, folder: Path | None = None
+        self,
+        command: Sequence[str],
+        *,
+        ends_with: int = 0,
+        lines: int | None = None,
+        folder: Path | None = None,
+        leave_out: str = "",
     ) -> str:
-        """Run a command and show it with its output. Raises Failed when its exit code is not the one of the story."""
+        """Run a command and show its output, without lines that hold `leave_out`.
+
+        Raises Failed when its exit code is not the one of the story.
+        """
         self._console.print()
         self._console.print(Text("$ " + " ".join(_shown(part) for part in command), "bold"))
         real = [*GITOPS, *command[1:]] if command[0] == "gitops" else list(command)
@@ -64,7 +73,7 @@ class Stage:
             encoding="utf-8",
             errors="replace",
         )
-        output = self._show(process, self.lines if lines is None else lines)
+        output = self._show(process, self.lines if lines is None else lines, leave_out)
         code = process.wait()
         if code != ends_with:
             shown = " ".join(command)
@@ -76,16 +85,17 @@ class Stage:
             self._console.print(Text(f"(exit code {code}, as it should be)", "dim"))
         return output
 
-    def _show(self, process: "subprocess.Popen[str]", lines: int) -> str:
+    def _show(self, process: "subprocess.Popen[str]", lines: int, leave_out: str) -> str:
         """Print lines as they come, the first `lines` of them, and say how many more there were."""
-        collected = []
+        collected, shown = [], 0
         assert process.stdout is not None  # noqa: S101 - asked for above
         for line in process.stdout:
             collected.append(line)
-            if len(collected) <= lines:
+            if shown < lines and not (leave_out and leave_out in line):
                 self._console.print(Text.from_ansi(line.rstrip("\n")))
-        if len(collected) > lines:
-            self._console.print(Text(f"… {len(collected) - lines} more lines", "dim"))
+                shown += 1
+        if len(collected) > shown:
+            self._console.print(Text(f"… {len(collected) - shown} more lines", "dim"))
         return "".join(collected)
 
     def check(self, claim: str, holds: bool) -> None:
