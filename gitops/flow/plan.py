@@ -60,13 +60,14 @@ def to_body(plan: Plan) -> dict[str, Any]:
     return body
 
 
-def from_body(body: Mapping[str, Any]) -> Plan:
+def from_body(body: Any) -> Plan:
     """Read a plan back. Raises LedgerBroken when its content no longer gives the digests it carries."""
     try:
         plan = msgspec.convert(_unpacked(body), Plan)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, TypeError, AttributeError) as error:
         raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
-    if plan.plan_digest != _plan_digest(plan.stack, plan.changes, plan.start, plan.findings):
+    wanted = (_plan_digest(plan.stack, plan.changes, plan.start, plan.findings), values.digest(plan.inputs))
+    if (plan.plan_digest, plan.input_digest) != wanted:
         raise LedgerBroken(
             f"The plan of {plan.stack.label} for {plan.commit[:12]} was altered after it was recorded: "
             "its content does not give its digest.",

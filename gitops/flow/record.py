@@ -80,7 +80,7 @@ class History:
         Raises LedgerBroken when it was altered.
         """
         record = self._newest(stack, (RecordKind.PLAN,), commit, until)
-        return plans.from_body(record.body["plan"]) if record else None
+        return plans.from_body(record.body.get("plan")) if record else None
 
     def last_apply(self, stack: Stack) -> Record | None:
         """The newest apply of the stack, whether it went well or not; a start without an end counts as itself."""

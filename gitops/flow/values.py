@@ -29,6 +29,8 @@ UNKNOWN_SENTINELS = frozenset(
         "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
     }
 )
+# Keys of ours in packed values. A program's own key of that form gets one more "$", so that it cannot pass for ours.
+_OUR_KEY = re.compile(r"\$+(secret|unknown|integer)")
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _LARGEST_EXACT = 2**53 - 1
 
@@ -57,12 +59,16 @@ def read(value: Any, digests: Mapping[str, str]) -> PropertyValue:
     if is_secret(value):
         return SecretValue(digests.get(str(value.get("ciphertext")), ""))
     if isinstance(value, Mapping):
-        return {str(key): read(child, digests) for key, child in value.items()}
+        return {_not_ours(str(key)): read(child, digests) for key, child in value.items()}
     if isinstance(value, list):
         return [read(child, digests) for child in value]
     if isinstance(value, str) and value in UNKNOWN_SENTINELS:
         return UnknownValue()
     return value
+
+
+def _not_ours(key: str) -> str:
+    return f"${key}" if _OUR_KEY.fullmatch(key) else key
 
 
 def fill_secrets(value: PropertyValue, *sources: PropertyValue) -> PropertyValue:
