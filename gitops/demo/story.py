@@ -29,7 +29,7 @@ def tell(stage: Stage) -> None:
 def _first_deploy(stage: Stage) -> None:
     stage.chapter("The first deploy of three environments")
     stage.say(
-        "A Git remote with the branches main (dev), staging and prod is up, with an AWS emulator and a Kubernetes API.\n"
+        "A Git remote with the branches main (dev), staging and prod is up, an AWS emulator and a Kubernetes API too.\n"
         "Nothing is deployed. The branch first-deploy holds the whole program: a pull request brings it into dev."
     )
     stage.gitops("status")
