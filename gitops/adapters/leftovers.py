@@ -1,17 +1,19 @@
 """What a killed run leaves on the machine and in the backend: processes that go on working, and a lock."""
 
+import json
 import os
 import re
 import signal
 import socket
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
 from gitops.errors import EngineFailed, Waiting
@@ -43,21 +45,28 @@ def clear_leftovers(process: PulumiProcess, folder: Path, stack: str, previous_r
     Call it under the stack's lease. `previous_run` is that run's id, "" where no apply was cut short. Raises Waiting
     when somebody who may be alive holds the lock, EngineFailed when a process does not end.
     """
-    return (*_end_processes(previous_run), *_free_lock(process, folder, stack, previous_run))
+    ended = _end_processes(previous_run)
+    mended = mend_side_files(process.environment.get("PULUMI_BACKEND_URL", ""), stack)
+    return (*ended, *mended, *_free_lock(process, folder, stack, previous_run))
 
 
 def _end_processes(run: str, patience: float = _PATIENCE) -> tuple[str, ...]:
     found = orphans(run) if run else []
     if not found:
         return ()
-    # A Pulumi whose parent died was told so and is finishing its operations: what it records needs no repair.
+    # A Pulumi whose parent died finishes its running operations and stops: what it records needs no repair. Linux has
+    # interrupted it already (see `pulumi_process`), and a second interrupt would make it drop everything.
     engines = [one for one in found if _name(one) == "pulumi"]
-    for engine in engines:
-        with suppress(psutil.Error):
-            engine.send_signal(signal.SIGINT)
-    psutil.wait_procs(engines, timeout=patience)
-    names = sorted({_name(one) for one in found} - {""})
+    if sys.platform != "linux":
+        for engine in engines:
+            with suppress(psutil.Error):
+                engine.send_signal(signal.SIGINT)
+    _, stuck = psutil.wait_procs(engines, timeout=patience)
+    told = []
+    if engines and not stuck:
+        told.append(f"waited until the Pulumi process that run {run} had left on this machine had finished")
     remaining = orphans(run)
+    names = sorted({_name(one) for one in remaining} - {""})
     for one in remaining:
         with suppress(psutil.Error):
             one.kill()
@@ -68,8 +77,9 @@ def _end_processes(run: str, patience: float = _PATIENCE) -> tuple[str, ...]:
             hint="See why with `ps -fp <id>`, end them, and run the same command again.",
         )
     if remaining:
+        told.append(f"ended {len(remaining)} processes that run {run} had left on this machine: {', '.join(names)}")
         time.sleep(_CONNECTIONS)
-    return (f"ended {len(found)} processes that run {run} had left on this machine: {', '.join(names)}",)
+    return tuple(told)
 
 
 def orphans(run: str) -> list[psutil.Process]:
@@ -105,6 +115,34 @@ def _name(process: psutil.Process) -> str:
         return str(process.name())
     except psutil.Error:
         return ""
+
+
+def mend_side_files(backend: str, stack: str) -> tuple[str, ...]:
+    """Remove what a kill in the middle of a write leaves in a folder backend: an empty file of attributes.
+
+    The library beneath (gocloud.dev/blob/fileblob) writes `dev.json.attrs` in place and then renames the checkpoint
+    itself, so the checkpoint is whole, the one before or the new one, but cannot be loaded ("EOF"). Without the side
+    file it can. Buckets write at once and have none.
+    """
+    address = urlsplit(backend)
+    if address.scheme != "file":
+        return ()
+    home = Path(unquote(address.netloc + address.path)).expanduser() / ".pulumi"
+    found = [*home.glob(f"stacks/*/{stack}.json*.attrs"), *home.glob(f"locks/*/*/{stack}/*.attrs")]
+    broken = [file for file in found if not _is_json(file)]
+    for file in broken:
+        file.unlink(missing_ok=True)
+    return tuple(f"removed {file.name}, which a write that was cut short had left empty" for file in broken)
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except ValueError:
+        return False
+    except FileNotFoundError:
+        return True
+    return True
 
 
 def _free_lock(process: PulumiProcess, folder: Path, stack: str, previous_run: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gitops.adapters import leftovers
 from gitops.adapters.engine import PulumiEngine
 from gitops.adapters.leftovers import PROCESS_VARIABLE, RUN_VARIABLE, orphans
 from gitops.adapters.pulumi_process import PulumiProcess
@@ -47,7 +48,8 @@ class Stack:
         return list(self.deployment().get("pending_operations") or [])
 
     def deployment(self) -> dict[str, Any]:
-        """The state."""
+        """The state; readable also after a kill that fell into a write of it."""
+        leftovers.mend_side_files(self.process.environment["PULUMI_BACKEND_URL"], STACK)
         found: dict[str, Any] = json.loads(self.pulumi("stack", "export"))["deployment"]
         return found
 
@@ -77,6 +79,7 @@ class Stack:
             update.wait()
             if all_of_it:
                 end_orphans()
+                time.sleep(1.0)  # a request whose sender is dead may still be served
 
 
 def end_orphans() -> None:
