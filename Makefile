@@ -6,7 +6,7 @@ TOOLCHAIN := $(PYTHON) -m gitops.toolchain
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test toolchain lock clean python
+.PHONY: help demo test bench toolchain lock clean python
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ test: python ## run all tests, lint and type checks
 	$(VENV)/lint-imports
 	$(VENV)/python -m pytest -n 2 -m "not engine"
 	$(VENV)/python -m pytest -n 2 -m engine
+
+bench: python ## measure the pipeline beside the plain Pulumi CLI, in one run
+	@$(TOOLCHAIN) install --for demo
+	@$(VENV)/python bench/pipeline.py
+	@$(VENV)/python bench/affected.py
 
 toolchain: python ## install every tool, and show where each comes from
 	@$(TOOLCHAIN) install --for all
