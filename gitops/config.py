@@ -1,6 +1,7 @@
 """gitops.yaml: from text to a valid `Config`, once; every error names file, line and key."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,6 +15,8 @@ from gitops.model import Stack
 FILE = "gitops.yaml"
 _DURATION = re.compile(r"(\d+)(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_LEASE = 86400
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,45 +84,65 @@ def parse(content: bytes, file: str = FILE) -> Config:
     except msgspec.ValidationError as error:
         problem, key = _problem(error)
         raise ConfigError(file, problem, line=_line(lines, key), key=key) from None
-
-    def wrong(key: str, problem: str) -> ConfigError:
-        return ConfigError(file, problem, line=_line(lines, key), key=key)
-
-    if raw.version != 1:
-        raise wrong("version", f"this release reads version 1, not {raw.version}")
-    if not raw.environments:
-        raise wrong("environments", "name at least one environment")
-    seconds = _seconds(raw.lease.duration)
-    if seconds is None:
-        raise wrong("lease.duration", f"{raw.lease.duration!r} is not a duration such as 90s, 2m or 1h")
-    if seconds < 3:
-        raise wrong("lease.duration", "a lease shorter than 3s cannot be kept alive over a network")
-    seen: dict[tuple[str, str], str] = {}
-    for index, environment in enumerate(raw.environments):
-        key = f"environments[{index}]"
-        if environment.approvals < 0:
-            raise wrong(f"{key}.approvals", "cannot be negative")
-        if not environment.stacks:
-            raise wrong(f"{key}.stacks", "name at least one stack")
-        for what, text in (("name", environment.name), ("branch", environment.branch)):
-            if not text or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", text):
-                raise wrong(f"{key}.{what}", f"{text!r} is not a usable {what}")
-            if (what, text) in seen:
-                raise wrong(f"{key}.{what}", f"{text!r} is already the {what} of {seen[what, text]}")
-            seen[what, text] = key
+    for key, problem in _problems(raw):
+        raise ConfigError(file, problem, line=_line(lines, key), key=key)
     return Config(
         environments=tuple(
             Environment(name=e.name, branch=e.branch, stacks=tuple(e.stacks), approvals=e.approvals)
             for e in raw.environments
         ),
         ledger=raw.ledger,
-        lease_seconds=seconds,
+        lease_seconds=_seconds(raw.lease.duration) or 0,
     )
+
+
+def _problems(raw: _RawConfig) -> Iterator[tuple[str, str]]:
+    """What is wrong with it, each with the dotted key."""
+    if raw.version != 1:
+        yield "version", f"this release reads version 1, not {raw.version}"
+    if not raw.environments:
+        yield "environments", "name at least one environment"
+    seconds = _seconds(raw.lease.duration)
+    if seconds is None:
+        yield "lease.duration", f"{raw.lease.duration!r} is not a duration such as 90s, 2m or 1h"
+    elif seconds < 3:
+        yield "lease.duration", "a lease shorter than 3s cannot be kept alive over a network"
+    elif seconds > _LONGEST_LEASE:
+        yield "lease.duration", "a killed run would hold its stacks for more than a day"
+    owners: dict[tuple[str, str], str] = {}
+    for index, environment in enumerate(raw.environments):
+        yield from _problems_of(environment, f"environments[{index}]", owners)
+    if not _NAME.fullmatch(raw.ledger):
+        yield "ledger", f"{raw.ledger!r} is not a usable branch"
+    if ("branch", raw.ledger) in owners:
+        yield "ledger", f"{raw.ledger!r} already belongs to {owners['branch', raw.ledger]}"
+
+
+def _problems_of(
+    environment: _RawEnvironment, key: str, owners: dict[tuple[str, str], str]
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with one environment; `owners` holds what those before it claimed."""
+    if environment.approvals < 0:
+        yield f"{key}.approvals", "cannot be negative"
+    if not environment.stacks:
+        yield f"{key}.stacks", "name at least one stack"
+    for what, text in (("name", environment.name), ("branch", environment.branch)):
+        if not _NAME.fullmatch(text):
+            yield f"{key}.{what}", f"{text!r} is not a usable {what}"
+    claims = [("name", environment.name), ("branch", environment.branch)]
+    claims += [("stacks", pattern) for pattern in dict.fromkeys(environment.stacks)]
+    for what, text in claims:
+        if (what, text) in owners:
+            yield f"{key}.{what}", f"{text!r} already belongs to {owners[what, text]}"
+        owners[what, text] = key
 
 
 def _load(content: bytes, file: str) -> tuple[dict[str, int], Any]:
     """The YAML value, and the line of each dotted key."""
     try:
+        for token in yaml.scan(content, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.AliasToken):
+                raise ConfigError(file, "write the value out: aliases are not read", line=token.start_mark.line + 1)
         node = yaml.compose(content, Loader=yaml.SafeLoader)
         value = yaml.safe_load(content)
     except yaml.YAMLError as error:
@@ -129,20 +152,24 @@ def _load(content: bytes, file: str) -> tuple[dict[str, int], Any]:
     if node is None:
         raise ConfigError(file, "is empty", hint="Name at least `version: 1` and `environments`.")
     lines: dict[str, int] = {}
-    _collect_lines(node, "", lines)
+    _collect_lines(node, "", lines, file)
     return lines, value
 
 
-def _collect_lines(node: yaml.Node, key: str, lines: dict[str, int]) -> None:
+def _collect_lines(node: yaml.Node, key: str, lines: dict[str, int], file: str) -> None:
+    """Note each key's line. Raises ConfigError for a key that stands twice: YAML would quietly take the last."""
     lines.setdefault(key, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for name, child in node.value:
             path = f"{key}.{name.value}" if key else str(name.value)
-            lines[path] = name.start_mark.line + 1
-            _collect_lines(child, path, lines)
+            line = name.start_mark.line + 1
+            if path in lines:
+                raise ConfigError(file, f"stands here and in line {lines[path]}", line=line, key=path)
+            lines[path] = line
+            _collect_lines(child, path, lines, file)
     elif isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
-            _collect_lines(child, f"{key}[{index}]", lines)
+            _collect_lines(child, f"{key}[{index}]", lines, file)
 
 
 def _problem(error: msgspec.ValidationError) -> tuple[str, str]:
