@@ -50,21 +50,21 @@ def _name(resource: ResourceState) -> str:
 
 def _deployment_ready(outputs: Outputs) -> bool:
     """A Deployment is ready when its newest generation was seen and all wanted replicas run it and are available."""
-    status, wanted = _status(outputs), _spec(outputs).get("replicas", 1)
+    status, wanted = _part(outputs, "status"), _wanted_replicas(outputs)
     return (
         _observed(outputs)
-        and status.get("updatedReplicas", 0) >= wanted
-        and status.get("availableReplicas", 0) >= wanted
+        and _number(status, "updatedReplicas") >= wanted
+        and _number(status, "availableReplicas") >= wanted
     )
 
 
 def _stateful_set_ready(outputs: Outputs) -> bool:
-    return _observed(outputs) and _status(outputs).get("readyReplicas", 0) >= _spec(outputs).get("replicas", 1)
+    return _observed(outputs) and _number(_part(outputs, "status"), "readyReplicas") >= _wanted_replicas(outputs)
 
 
 def _daemon_set_ready(outputs: Outputs) -> bool:
-    status = _status(outputs)
-    return _observed(outputs) and status.get("numberReady", 0) >= status.get("desiredNumberScheduled", 0)
+    status = _part(outputs, "status")
+    return _observed(outputs) and _number(status, "numberReady") >= _number(status, "desiredNumberScheduled")
 
 
 _READY: Mapping[str, Callable[[Outputs], bool]] = {
@@ -75,13 +75,23 @@ _READY: Mapping[str, Callable[[Outputs], bool]] = {
 
 
 def _observed(outputs: Outputs) -> bool:
-    generation = (outputs.get("metadata") or {}).get("generation", 0)
-    return bool(_status(outputs).get("observedGeneration", 0) >= generation)
+    """Whether the controller has seen the newest generation; a status that nobody wrote yet has seen none."""
+    status = _part(outputs, "status")
+    return bool(status) and _number(status, "observedGeneration") >= _number(_part(outputs, "metadata"), "generation")
 
 
-def _status(outputs: Outputs) -> Outputs:
-    return outputs.get("status") or {}
+def _wanted_replicas(outputs: Outputs) -> float:
+    spec = _part(outputs, "spec")
+    return _number(spec, "replicas") if "replicas" in spec else 1
 
 
-def _spec(outputs: Outputs) -> Outputs:
-    return outputs.get("spec") or {}
+def _part(outputs: Outputs, name: str) -> Outputs:
+    """A part of the outputs; nothing where it is missing or not known yet."""
+    part = outputs.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _number(part: Outputs, name: str) -> float:
+    """A count; 0 where it is missing or not known yet."""
+    value = part.get(name, 0)
+    return value if isinstance(value, (int, float)) else 0
