@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ TIMEOUT_SECONDS = 20
 RETRIES = 4
 # Longer than this and a runner is better given back: the error says when to start again.
 LONGEST_WAIT_SECONDS = 60
+LATELY_CLOSED = 100  # one page
 # Reviews in these states replace a reviewer's earlier word; a plain comment leaves it standing.
 DECISIVE = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 # GitHub's own name for the author of what a deleted account left behind.
@@ -109,10 +111,19 @@ class GitHub:
     def pull_request_of(self, commit: str, branch: str) -> PullRequest | None:
         """The merged pull request into `branch` whose merge, squash or last rebased commit is `commit`."""
         with self._asking(f"which pull request became {commit[:12]} on {branch}", needs="pull-requests: read"):
-            for candidate in self._repository.get_commit(commit).get_pulls():
+            for candidate in chain(self._repository.get_commit(commit).get_pulls(), self._lately_closed(branch)):
                 if candidate.merged_at and candidate.base.ref == branch and candidate.merge_commit_sha == commit:
                     return self._read(candidate)
         return None
+
+    def _lately_closed(self, branch: str) -> "Iterator[github.PullRequest.PullRequest]":
+        """The pull requests into the branch that were closed last, asked for only when iterated.
+
+        GitHub fills its index from commits to pull requests some time after a merge (Songmu/tagpr#333 measured more
+        than 13 s), and an apply starts at once.
+        """
+        closed = self._repository.get_pulls(state="closed", base=branch, sort="updated", direction="desc")
+        yield from islice(closed, LATELY_CLOSED)
 
     def pull_request(self, number: int) -> PullRequest:
         """One pull request with its approvals."""

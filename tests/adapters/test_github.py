@@ -109,6 +109,14 @@ def test_the_merged_pull_request_is_found_on_a_later_page(github: SimulatedGitHu
     assert found.number == second
 
 
+def test_a_merge_is_found_before_github_has_indexed_its_commit(github: SimulatedGitHub, number: int) -> None:
+    commit = github.merge(number)
+    github.index_is_late = True
+    found = adapter(github).pull_request_of(commit, "main")
+    assert found is not None
+    assert (found.number, found.merged_as) == (number, commit)
+
+
 # --- the comment ------------------------------------------------------------------------------------
 
 

@@ -94,8 +94,15 @@ def _viewer(_github: "SimulatedGitHub", _request: Request, login: str, _name: st
 
 
 def _pull_requests_of_commit(github: "SimulatedGitHub", _request: Request, _login: str, commit: str) -> Answer:
-    found = [p for p in github.pull_requests.values() if github.belongs(p, commit)]
+    found = [p for p in github.pull_requests.values() if github.belongs(p, commit) and not github.index_is_late]
     return Answer(200, [github.pull_request_json(p) for p in found])
+
+
+def _pull_requests(github: "SimulatedGitHub", request: Request, _login: str, _name: str) -> Answer:
+    """Newest first, which is what sorting by update comes to here."""
+    answers = [github.pull_request_json(p) for p in reversed(github.pull_requests.values())]
+    wanted = (request.query.get("state", "open"), request.query["base"])
+    return Answer(200, [one for one in answers if (one["state"], one["base"]["ref"]) == wanted])
 
 
 def _pull_request(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
@@ -140,6 +147,7 @@ Route = Callable[["SimulatedGitHub", Request, str, str], Answer]
 ROUTES: Mapping[str, Route] = {
     r"POST /graphql": _viewer,
     r"GET {repository}/commits/(\w+)/pulls": _pull_requests_of_commit,
+    r"GET {repository}/pulls": _pull_requests,
     r"GET {repository}/pulls/(\d+)": _pull_request,
     r"GET {repository}/pulls/(\d+)/reviews": _reviews,
     r"GET {repository}/issues/(\d+)/comments": _comments,

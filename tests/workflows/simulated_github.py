@@ -93,6 +93,8 @@ class SimulatedGitHub:
         self.faults: list[Fault] = []
         # GitHub's largest page; a test that wants many pages makes it small instead of writing 101 comments.
         self.largest_page = 100
+        # Right after a merge GitHub does not know a commit's pull requests yet.
+        self.index_is_late = False
         self.requests: list[str] = []
         self.pull_requests: dict[int, SimulatedPullRequest] = {}
         self.lock = threading.RLock()
