@@ -44,7 +44,7 @@ def decode(text: str, version: str) -> Lease:
     try:
         body: Mapping[str, Any] = json.loads(text.partition("\n\n")[2])
         return msgspec.convert({**body, "version": version}, Lease)
-    except (ValueError, msgspec.ValidationError) as error:
+    except (ValueError, TypeError, msgspec.ValidationError) as error:
         raise LedgerBroken(
             f"The lease ref at {version[:12]} holds something that is not a lease: {error}.",
             hint="Somebody wrote to refs/gitops/leases by hand: delete that ref on the remote.",

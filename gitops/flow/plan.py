@@ -66,8 +66,12 @@ def from_body(body: Any) -> Plan:
         plan = msgspec.convert(_unpacked(body), Plan)
     except (msgspec.ValidationError, TypeError, AttributeError) as error:
         raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
-    wanted = (_plan_digest(plan.stack, plan.changes, plan.start, plan.findings), values.digest(plan.inputs))
-    if (plan.plan_digest, plan.input_digest) != wanted:
+    wanted = (
+        _plan_digest(plan.stack, plan.changes, plan.start, plan.findings),
+        values.digest(plan.inputs),
+        _state_digest(plan.start.resources, plan.start.pending),
+    )
+    if (plan.plan_digest, plan.input_digest, plan.start.digest) != wanted:
         raise LedgerBroken(
             f"The plan of {plan.stack.label} for {plan.commit[:12]} was altered after it was recorded: "
             "its content does not give its digest.",
@@ -103,9 +107,11 @@ def start_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]
         key = urn if urn not in resources else f"{urn}#{index}"
         resources[key] = values.digest(values.read(content, secret_digests))
     pending = tuple(str(operation.get("resource", {}).get("urn", "")) for operation in pending_operations(deployment))
-    return StartState(
-        digest=values.digest({"resources": resources, "pending": pending}), resources=resources, pending=pending
-    )
+    return StartState(digest=_state_digest(resources, pending), resources=resources, pending=pending)
+
+
+def _state_digest(resources: Mapping[str, str], pending: tuple[str, ...]) -> str:
+    return values.digest({"resources": resources, "pending": pending})
 
 
 def resources_of(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -115,6 +115,17 @@ class History:
         return None
 
 
+def trusted(records: Sequence[Record]) -> History:
+    """The history to decide by. Raises LedgerBroken, naming the first record that does not fit."""
+    found = problems(records)
+    if found:
+        raise LedgerBroken(
+            f"The ledger's chain does not hold: {found[0]}.",
+            hint="Compare the branch with another clone's; nothing should be applied until it is explained.",
+        )
+    return History(tuple(records))
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """Who writes records in this run, and in which environment."""

@@ -154,7 +154,7 @@ def unpack(value: Any) -> PropertyValue:
     if isinstance(value, Mapping):
         if value.keys() == {"$secret"}:
             return SecretValue(str(value["$secret"]))
-        if value.keys() == {"$unknown"}:
+        if value == {"$unknown": True}:
             return UnknownValue()
         return {str(key): unpack(child) for key, child in value.items()}
     if isinstance(value, list):

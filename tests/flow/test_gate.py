@@ -1,0 +1,162 @@
+"""The gate between a plan and its apply."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gitops.config import Environment
+from gitops.errors import LedgerBroken
+from gitops.flow import gate
+from gitops.flow import record as records
+from gitops.flow.record import History
+from gitops.model import (
+    Approval,
+    Operation,
+    Outcome,
+    Plan,
+    PolicyFinding,
+    PolicyLevel,
+    PullRequest,
+    Record,
+    RecordKind,
+    Verdict,
+)
+from tests.support.plans import DEV, HEAD, NOW, change, plan, start, update
+
+BUCKET = "aws:s3/bucket:Bucket"
+OLDER = "2" * 40
+MINUTE = timedelta(minutes=1)
+DEV_ENVIRONMENT = Environment("dev", "main", ("dev",), approvals=1)
+SCALE = change(Operation.UPDATE, BUCKET, "web", update("size", 12, 20))
+PLAN = plan(SCALE, state=start({"web": "at 12"}))
+MOVED = plan(change(Operation.UPDATE, BUCKET, "web", update("size", 31, 20)), state=start({"web": "at 31"}))
+
+
+def recorded(one: Plan, commit: str = HEAD, minutes: int = 0) -> Record:
+    """The record of a plan, made some minutes after NOW."""
+    body = {"plan": records.values.pack(replace(one, commit=commit))}
+    return records.make(RecordKind.PLAN, records.Author("ada", "dev"), DEV, commit, NOW + minutes * MINUTE, body)
+
+
+def approved(by: str = "bob", commit: str = HEAD, minutes: int = 5) -> Approval:
+    """An approval, given some minutes after NOW."""
+    return Approval(by, commit, NOW + minutes * MINUTE)
+
+
+def request(*approvals: Approval) -> PullRequest:
+    """Ada's pull request, merged."""
+    return PullRequest(7, "Scale", "ada", "main", HEAD, approvals, merged_as="c" * 40)
+
+
+def decided(
+    fresh: Plan, pull_request: PullRequest | None, *history: Record, resumed: bool = False, **more: Any
+) -> Verdict:
+    """The gate's verdict."""
+    evidence = gate.gather(fresh, pull_request, History(history), resumed)
+    return gate.decide(replace(DEV_ENVIRONMENT, **more), fresh, evidence)
+
+
+def outcomes(verdict: Verdict) -> dict[str, str]:
+    """Rule → outcome, of those that do not allow."""
+    return {rule.rule: rule.outcome.value for rule in verdict.rules if rule.outcome is not Outcome.ALLOW}
+
+
+def test_a_reviewed_and_approved_plan_is_allowed() -> None:
+    verdict = decided(PLAN, request(approved()), recorded(PLAN))
+    assert verdict.outcome is Outcome.ALLOW
+    assert [rule.rule for rule in verdict.rules] == ["reviewed", "same plan", "approvals", "policy"]
+
+
+REFUSED = {
+    "no pull request": (None, (recorded(PLAN),), {"reviewed", "same plan"}),
+    "no plan": (request(approved()), (), {"reviewed", "same plan"}),
+    "a plan of another commit only": (request(approved()), (recorded(PLAN, OLDER),), {"reviewed", "same plan"}),
+    "another plan": (request(approved()), (recorded(MOVED),), {"same plan"}),
+    "a newer review of another plan": (
+        request(approved()),
+        (recorded(PLAN), recorded(MOVED, minutes=9)),
+        {"same plan"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("pull_request", "history", "rules"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_was_not_reviewed_is_refused(
+    pull_request: PullRequest | None, history: tuple[Record, ...], rules: set[str]
+) -> None:
+    verdict = decided(PLAN, pull_request, *history)
+    assert verdict.outcome is Outcome.REFUSE
+    assert {rule for rule, outcome in outcomes(verdict).items() if outcome == "refuse"} == rules
+
+
+APPROVALS: dict[str, tuple[tuple[Approval, ...], tuple[Record, ...], int, bool]] = {
+    "none": ((), (), 1, False),
+    "none needed": ((), (), 0, True),
+    "the author's own": ((approved("ada"),), (), 1, False),
+    "one of two": ((approved(),), (), 2, False),
+    "two of two": ((approved(), approved("eve")), (), 2, True),
+    "one person twice": ((approved(), approved()), (), 2, False),
+    "one of two is the author": ((approved(), approved("ada")), (), 2, False),
+    "at an older head with the same plan": ((approved(commit=OLDER),), (recorded(PLAN, OLDER),), 1, True),
+    "at an older head with another plan": ((approved(commit=OLDER),), (recorded(MOVED, OLDER),), 1, False),
+    "at an older head without a plan": ((approved(commit=OLDER),), (), 1, False),
+    "before there was a plan": ((approved(minutes=-5),), (), 1, False),
+    "at the moment of the plan": ((approved(minutes=0),), (), 1, True),
+    "of the plan before this one": ((approved(minutes=-5),), (recorded(MOVED, minutes=-9),), 1, False),
+    "after the state moved there and back": ((approved(),), (recorded(MOVED, minutes=-3),), 1, True),
+}
+
+
+@pytest.mark.parametrize(("approvals", "before", "needed", "enough"), APPROVALS.values(), ids=APPROVALS.keys())
+def test_approvals_count_for_the_plan_their_giver_could_see(
+    approvals: tuple[Approval, ...], before: tuple[Record, ...], needed: int, enough: bool
+) -> None:
+    verdict = decided(PLAN, request(*approvals), *before, recorded(PLAN), approvals=needed)
+    assert outcomes(verdict) == ({} if enough else {"approvals": "wait"})
+    assert verdict.outcome is (Outcome.ALLOW if enough else Outcome.WAIT)
+
+
+def test_an_approval_of_the_former_plan_does_not_count_for_its_successor() -> None:
+    verdict = decided(MOVED, request(approved(minutes=5)), recorded(PLAN), recorded(MOVED, minutes=9))
+    assert outcomes(verdict) == {"approvals": "wait"}
+
+
+@pytest.mark.parametrize(
+    ("level", "allowed"),
+    [(PolicyLevel.ADVISORY, True), (PolicyLevel.MANDATORY, False), (PolicyLevel.NOT_EVALUATED, False)],
+)
+def test_a_blocking_finding_refuses_what_everybody_approved(level: PolicyLevel, allowed: bool) -> None:
+    found = plan(SCALE, state=start({"web": "at 12"}), findings=(PolicyFinding("house", "small", level, "too large"),))
+    verdict = decided(found, request(approved()), recorded(found))
+    assert outcomes(verdict) == ({} if allowed else {"policy": "refuse"})
+
+
+def test_a_refusal_outweighs_a_missing_approval() -> None:
+    assert decided(PLAN, request(), recorded(MOVED)).outcome is Outcome.REFUSE
+
+
+def test_the_rest_of_an_approved_plan_is_allowed_when_its_apply_was_cut_short() -> None:
+    rest = plan(state=start({"web": "at 12", SCALE.urn: "at 20"}))
+    assert decided(rest, request(approved()), recorded(PLAN), resumed=True).outcome is Outcome.ALLOW
+    assert decided(rest, request(approved()), recorded(PLAN), resumed=False).outcome is Outcome.REFUSE
+
+
+def test_the_rest_of_a_plan_needs_the_approvals_of_the_whole() -> None:
+    rest = plan(state=start({"web": "at 12", SCALE.urn: "at 20"}))
+    assert outcomes(decided(rest, request(), recorded(PLAN), resumed=True)) == {"approvals": "wait"}
+
+
+def test_more_than_the_rest_is_refused_with_what_it_is() -> None:
+    more = plan(SCALE, change(Operation.DELETE, BUCKET, "logs"), state=start({"web": "at 12"}))
+    verdict = decided(more, request(approved()), recorded(PLAN), resumed=True)
+    assert verdict.outcome is Outcome.REFUSE
+    assert any("delete logs was not planned" in rule.reason for rule in verdict.rules)
+
+
+def test_an_altered_plan_record_stops_everything() -> None:
+    record = recorded(PLAN)
+    record.body["plan"]["changes"][0]["properties"][0]["new"] = 99
+    with pytest.raises(LedgerBroken, match="altered after it was recorded"):
+        decided(PLAN, request(approved()), record)

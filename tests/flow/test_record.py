@@ -1,0 +1,146 @@
+"""The ledger's records, their chain, and the questions asked of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gitops.errors import LedgerBroken
+from gitops.flow import record as records
+from gitops.flow.record import Author, History
+from gitops.model import Operation, Record, RecordKind, Stack
+from tests.support.plans import DEV, HEAD, NOW, add, change, plan
+
+ADA = Author("ada", "dev")
+PROD = Stack("shop", "prod")
+
+
+def chain(*given: Record) -> tuple[Record, ...]:
+    """Records in their places, as they come back from their files."""
+    placed: list[Record] = []
+    for one in given:
+        following = records.following(one, placed[-1] if placed else None)
+        placed.append(records.decode(records.encode(following), "x"))
+    return tuple(placed)
+
+
+def made(kind: RecordKind, commit: str = HEAD, stack: Stack = DEV, minutes: int = 0, **body: Any) -> Record:
+    """A record without a place."""
+    return records.make(kind, ADA, stack, commit, NOW + timedelta(minutes=minutes), body)
+
+
+THREE = chain(
+    made(RecordKind.PLAN, plan=records.values.pack(plan(change(Operation.CREATE, "a:b:C", "x", add("n", 1.0))))),
+    made(RecordKind.APPLIED, note="Grüße, 世界", big=2**60),
+    made(RecordKind.RELEASE),
+)
+
+
+def test_a_record_comes_back_from_its_file_as_it_was() -> None:
+    for record in THREE:
+        assert records.decode(records.encode(record), "x") == record
+
+
+def test_a_chain_that_was_written_holds() -> None:
+    assert records.problems(THREE) == ()
+    assert records.problems(()) == ()
+    assert [record.sequence for record in THREE] == [1, 2, 3]
+
+
+FIELDS: dict[str, Any] = {
+    "kind": RecordKind.REFUSED,
+    "at": NOW + timedelta(microseconds=1),
+    "by": "eve",
+    "environment": "prod",
+    "stack": "shop/prod",
+    "commit": "0" * 40,
+    "body": {"note": "other"},
+    "format": 2,
+    "previous": "0" * 64,
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_an_altered_record_breaks_the_chain(field: str) -> None:
+    altered = replace(THREE[1], **{field: FIELDS[field]})
+    assert any("was altered" in problem for problem in records.problems((THREE[0], altered, THREE[2])))
+
+
+@pytest.mark.parametrize("kept", [(0, 2), (1, 2), (0, 2, 1)])
+def test_a_missing_or_moved_record_breaks_the_chain(kept: tuple[int, ...]) -> None:
+    assert "is missing" in records.problems([THREE[i] for i in kept])[0]
+
+
+def test_history_that_does_not_hold_is_not_trusted() -> None:
+    with pytest.raises(LedgerBroken, match="record 2 is missing"):
+        records.trusted((THREE[0], THREE[2]))
+    assert records.trusted(THREE).records == THREE
+
+
+@pytest.mark.parametrize(
+    ("sequence", "path"),
+    [
+        (1, "records/000/000001.json"),
+        (999, "records/000/000999.json"),
+        (1000, "records/001/001000.json"),
+        (123456, "records/123/123456.json"),
+    ],
+)
+def test_a_thousand_records_share_a_folder(sequence: int, path: str) -> None:
+    assert records.path_of(sequence) == path
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"not json", b'{"sequence": "one"}', b"\xff"])
+def test_a_file_that_is_no_record_is_named(content: bytes) -> None:
+    with pytest.raises(LedgerBroken, match=r"records/000/000007\.json"):
+        records.decode(content, "records/000/000007.json")
+
+
+def test_the_newest_plan_of_a_stack_and_commit_is_found() -> None:
+    one, two = plan(), plan(change(Operation.DELETE, "a:b:C", "x"))
+    body = [{"plan": records.values.pack(p)} for p in (one, two)]
+    history = History(
+        (
+            made(RecordKind.PLAN, **body[0]),
+            made(RecordKind.PLAN, minutes=5, **body[1]),
+            made(RecordKind.PLAN, stack=PROD, minutes=6, **body[0]),
+            made(RecordKind.PLAN, commit="f" * 40, minutes=7, **body[0]),
+        )
+    )
+    assert history.plan_for(DEV, HEAD) == two
+    assert history.plan_for(DEV, HEAD, until=NOW + timedelta(minutes=4)) == one
+    assert history.plan_for(DEV, HEAD, until=NOW - timedelta(minutes=1)) is None
+    assert history.plan_for(DEV, "0" * 40) is None
+
+
+def test_a_plan_record_without_a_plan_is_a_broken_ledger() -> None:
+    with pytest.raises(LedgerBroken):
+        History((made(RecordKind.PLAN),)).plan_for(DEV, HEAD)
+
+
+STARTED, APPLIED, FAILED = RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.APPLY_FAILED
+RELEASE, REFUSED = RecordKind.RELEASE, RecordKind.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("kinds", "unfinished", "cut_short"),
+    [
+        ((), False, None),
+        ((STARTED,), True, STARTED),
+        ((STARTED, APPLIED), False, APPLIED),
+        ((STARTED, APPLIED, RELEASE), False, None),
+        ((STARTED, FAILED), False, FAILED),
+        ((STARTED, APPLIED, RELEASE, STARTED), True, STARTED),
+        ((STARTED, APPLIED, RELEASE, REFUSED), False, None),
+        ((STARTED, FAILED, REFUSED), False, FAILED),
+        ((STARTED, FAILED, STARTED, APPLIED, RELEASE), False, None),
+    ],
+)
+def test_what_an_apply_came_to(kinds: tuple[RecordKind, ...], unfinished: bool, cut_short: RecordKind | None) -> None:
+    history = History(chain(*map(made, kinds), made(STARTED, stack=PROD)))
+    assert (history.unfinished(DEV) is not None) is unfinished
+    found = history.cut_short(DEV)
+    assert (found.kind if found else None) is cut_short
+    release = history.release(DEV)
+    assert (release is not None) is (RELEASE in kinds)

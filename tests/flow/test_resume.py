@@ -1,0 +1,99 @@
+"""Is a fresh plan the rest of an approved one?"""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gitops.flow.resume import departures
+from gitops.model import Operation, Plan, PolicyFinding, PolicyLevel, ResourceChange, SecretValue, UnknownValue
+from tests.support.plans import add, change, plan, remove, start, update, urn
+
+BUCKET = "aws:s3/bucket:Bucket"
+QUEUE = "aws:sqs/queue:Queue"
+OTHER = urn(BUCKET, "other")
+CREATE = change(Operation.CREATE, BUCKET, "web", add("size", 12), add("near", UnknownValue()))
+UPDATE = change(
+    Operation.UPDATE, BUCKET, "logs", update("acl", "private", "public"), update("pw", *map(SecretValue, "ab"))
+)
+DELETE = change(Operation.DELETE, QUEUE, "old")
+REPLACE = change(Operation.REPLACE, QUEUE, "mail", update("kind", "a", "b", replaces=True), update("size", 1, 2))
+LOGS = {urn(BUCKET, "logs"): "l0", urn(QUEUE, "old"): "o0", urn(QUEUE, "mail"): "m0", OTHER: "x0"}
+APPROVED = plan(CREATE, UPDATE, DELETE, REPLACE, state=start(LOGS))
+
+
+def rest(*changes: ResourceChange, **state: str) -> Plan:
+    """A fresh plan after part of the approved one was applied."""
+    return plan(*changes, state=start({**LOGS, **{urn(BUCKET, name): digest for name, digest in state.items()}}))
+
+
+RESTS = {
+    "all of it": APPROVED,
+    "nothing": rest(web="w1", logs="l1"),
+    "some of it": rest(UPDATE, DELETE, web="w1"),
+    "a value that became known": rest(replace(CREATE, properties=(add("size", 12), add("near", "i-1")))),
+    "one property of two": rest(replace(UPDATE, properties=UPDATE.properties[:1])),
+    "what is left of a creation": rest(change(Operation.UPDATE, BUCKET, "web", update("size", None, 12)), web="half"),
+    "what is left of a replacement": rest(change(Operation.UPDATE, QUEUE, "mail", update("size", 1, 2))),
+}
+
+
+@pytest.mark.parametrize("fresh", RESTS.values(), ids=RESTS.keys())
+def test_the_rest_of_an_approved_plan_needs_no_new_approval(fresh: Plan) -> None:
+    assert departures(APPROVED, fresh) == ()
+
+
+FINDING = PolicyFinding("house", "small", PolicyLevel.MANDATORY, "is large")
+DEPARTURES: dict[str, tuple[Plan, str]] = {
+    "a change nobody approved": (rest(change(Operation.CREATE, QUEUE, "new")), "create new was not planned"),
+    "another value": (
+        rest(replace(UPDATE, properties=(update("acl", "private", "open"),))),
+        "update logs differs from the planned update",
+    ),
+    "another secret": (
+        rest(replace(UPDATE, properties=(update("pw", SecretValue("a"), SecretValue("c")),))),
+        "update logs differs",
+    ),
+    "another property": (
+        rest(replace(UPDATE, properties=(update("tags", 1, 2),))),
+        "update logs differs from the planned update",
+    ),
+    "a removal for an update": (
+        rest(replace(UPDATE, properties=(remove("acl", "private"),))),
+        "update logs differs from the planned update",
+    ),
+    "a deletion for an update": (rest(change(Operation.DELETE, BUCKET, "logs")), "delete logs differs"),
+    "a replacement for an update": (rest(replace(UPDATE, operation=Operation.REPLACE)), "replace logs differs"),
+    "a deletion for a replacement": (rest(change(Operation.DELETE, QUEUE, "mail")), "delete mail differs"),
+    "a creation for a deletion": (rest(change(Operation.CREATE, QUEUE, "old")), "create old differs"),
+    "a resource that moved by other hands": (rest(UPDATE, other="x1"), "other moved, which the plan does not touch"),
+    "a resource that appeared": (rest(UPDATE, stranger="s1"), "stranger moved, which the plan does not touch"),
+    "a policy finding": (replace(rest(UPDATE), findings=(FINDING,)), "the policy findings differ"),
+}
+
+
+@pytest.mark.parametrize(("fresh", "told"), DEPARTURES.values(), ids=DEPARTURES.keys())
+def test_anything_beyond_the_approved_plan_is_named(fresh: Plan, told: str) -> None:
+    found = departures(APPROVED, fresh)
+    assert len(found) == 1
+    assert told in found[0]
+
+
+@pytest.mark.parametrize(
+    ("approved", "fresh", "same"),
+    [
+        (UnknownValue(), {"any": "thing"}, True),
+        ({"a": UnknownValue()}, {"a": 1}, True),
+        ({"a": UnknownValue()}, {"a": 1, "b": 2}, False),
+        ([1, UnknownValue()], [1, 2], True),
+        ([1, UnknownValue()], [1, 2, 3], False),
+        (1, True, False),
+        ("known", UnknownValue(), False),
+        (SecretValue("a"), SecretValue("a"), True),
+        (SecretValue("a"), "a", False),
+    ],
+)
+def test_only_what_was_unknown_may_have_become_something(approved: Any, fresh: Any, same: bool) -> None:
+    planned = plan(change(Operation.UPDATE, BUCKET, "logs", update("x", 0, approved)))
+    now = plan(change(Operation.UPDATE, BUCKET, "logs", update("x", 0, fresh)))
+    assert (departures(planned, now) == ()) is same
