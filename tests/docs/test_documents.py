@@ -9,6 +9,7 @@ import pytest
 
 from gitops import errors
 from gitops.cli import INTERRUPTED, gitops
+from gitops.config import parse
 from gitops.model import Operation, RecordKind
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,15 @@ def test_every_relative_link_leads_somewhere(document: Path) -> None:
         assert target.exists(), f"{link} does not exist"
         if anchor:
             assert anchor in anchors(target), f"{link} names no heading"
+
+
+def test_every_gitops_yaml_that_is_shown_is_valid() -> None:
+    texts = [document.read_text(encoding="utf-8") for document in DOCUMENTS]
+    blocks = [block for text in texts for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    shown = [block for block in blocks if re.match(r"\s*version: 1\n", block)]
+    assert len(shown) >= 2
+    for block in shown:
+        parse(block.encode())
 
 
 @pytest.mark.parametrize("verb", [name for name in VERBS if name != "gitops"])
