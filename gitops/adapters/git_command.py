@@ -92,13 +92,21 @@ class GitCommand:
         lines = (line.split("\t") for line in output.decode().splitlines())
         return {ref: object_id for object_id, ref in lines}
 
-    def fetch(self, *refs: str) -> None:
-        """Bring the objects of remote refs here. Raises RemoteUnreachable."""
+    def fetch(self, ref: str) -> None:
+        """Bring the objects of a remote ref here. Raises RemoteUnreachable."""
+        if not self.fetch_if_there(ref):
+            raise self._unreachable("fetch from", f"it has no {ref}")
+
+    def fetch_if_there(self, ref: str) -> bool:
+        """Bring the objects of a remote ref here; False when the remote has no such ref. Raises RemoteUnreachable."""
         # No local ref is written (--refmap=): processes that share a clone would fight over its lock.
         options = ["--quiet", "--no-tags", "--refmap=", "--no-write-fetch-head", "--no-auto-maintenance"]
-        status, _, errors = self.attempt("fetch", *options, self.remote, *refs)
+        status, _, errors = self.attempt("fetch", *options, self.remote, ref)
+        if status and "couldn't find remote ref" in errors:
+            return False
         if status:
             raise self._unreachable("fetch from", errors)
+        return True
 
     def swap_ref(self, ref: str, expected: str, wanted: str) -> bool:
         """Compare and swap a remote ref ("" stands for absent): False when something else stood there.

@@ -42,10 +42,10 @@ class GitLeases:
         found = self._git.remote_refs(pattern)
         if not found:
             return ()
-        missing = [v for v in found.values() if self._git.attempt("cat-file", "-e", v)[0]]
-        if missing:
-            # Refs move while we look: ask for what stands there now, whatever it is.
-            self._git.fetch(*[ref for ref, version in found.items() if version in missing])
+        for ref, version in found.items():
+            # Refs move while we look: fetch what stands there now, and look again where nothing does any more.
+            if self._git.attempt("cat-file", "-e", version)[0] and not self._git.fetch_if_there(ref):
+                return self._read(pattern)
         held = []
         for version in found.values():
             status, content, _ = self._git.attempt("cat-file", "commit", version)

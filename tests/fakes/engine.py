@@ -1,0 +1,124 @@
+"""An engine in memory: a stack is a set of things with sizes, wanted by its config file in the checkout."""
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gitops.errors import EngineFailed
+from gitops.flow import plan as plans
+from gitops.model import (
+    EngineRun,
+    Operation,
+    PropertyChange,
+    PropertyKind,
+    ResourceChange,
+    ResourceStep,
+    StartState,
+)
+from gitops.ports import Preview
+
+TYPE = "fake:index:Thing"
+Sizes = dict[str, int]
+
+
+def nothing() -> None:
+    """What happens meanwhile, where a test does not say."""
+
+
+@dataclass
+class FakeEngine:
+    """Implements `gitops.ports.EngineReader` and `EngineWriter`.
+
+    `states` are the stacks as they are. `fails_after`: an apply fails after so many changes. `outputs_of` are what an
+    apply leaves. `drifting`: what a refreshed preview always finds to change. `before_apply` and `during_apply` are
+    called then; `broken` previews fail with that message. `settled` is what settling tells.
+    """
+
+    states: dict[str, Sizes] = field(default_factory=dict)
+    outputs_of: dict[str, Any] = field(default_factory=lambda: {"url": "http://shop"})
+    fails_after: int | None = None
+    drifting: bool = False
+    broken: str = ""
+    pending: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    settled: tuple[str, ...] = ()
+    before_apply: Callable[[], None] = nothing
+    during_apply: Callable[[], None] = nothing
+    applied: list[str] = field(default_factory=list)
+    previews: list[str] = field(default_factory=list)
+
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
+        """The changes from the state to what the checkout's config file wants."""
+        self.previews.append(stack)
+        if self.broken:
+            raise EngineFailed(f"Could not preview stack {stack}: {self.broken}", diagnostics=(self.broken,))
+        state, wanted = self.states.get(stack, {}), _wanted(folder, stack)
+        start = self.start_state(folder, stack)
+        if save_plan is not None:
+            save_plan.write_text(json.dumps(wanted))
+            self.before_apply()
+        if refresh and self.drifting:
+            wanted = {name: size + 1 for name, size in wanted.items()}
+        changes = tuple(_changes(stack, state, wanted))
+        run = EngineRun(changes, unchanged=len(state.keys() & wanted.keys()) - len(changes))
+        return Preview(run, start, {"fake engine": "1", "python": platform.python_version()})
+
+    def start_state(self, folder: Path, stack: str) -> StartState:
+        """The state now."""
+        resources = [
+            {"urn": _urn(stack, name), "inputs": {"size": n}} for name, n in self.states.get(stack, {}).items()
+        ]
+        operations = [{"resource": {"urn": urn}} for urn in self.pending.get(stack, ())]
+        return plans.start_state({"deployment": {"resources": resources, "pending_operations": operations}}, {})
+
+    def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
+        """What the test says an apply leaves."""
+        return self.outputs_of
+
+    def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[ResourceStep], None]) -> EngineRun:
+        """Do what the saved plan says, one change after the other."""
+        self.applied.append(stack)
+        self.during_apply()
+        wanted = json.loads(plan.read_text())
+        state = self.states.setdefault(stack, {})
+        changes = tuple(_changes(stack, dict(state), wanted))
+        for done, change in enumerate(changes):
+            if self.fails_after is not None and done >= self.fails_after:
+                raise EngineFailed(f"Could not apply the plan to stack {stack}: {change.name}: quota exceeded")
+            if change.operation is Operation.DELETE:
+                del state[change.name]
+            else:
+                state[change.name] = wanted[change.name]
+            on_progress(ResourceStep(change.urn, TYPE, change.operation.value, done=True))
+        return EngineRun(changes, 0)
+
+    def settle(self, folder: Path, stack: str, *, previous_run: str = "") -> tuple[str, ...]:
+        """Drop what is pending, and tell what the test says."""
+        self.pending.pop(stack, None)
+        return self.settled
+
+
+def _wanted(folder: Path, stack: str) -> Sizes:
+    settings = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_text()) or {}
+    return dict((settings.get("config") or {}).get("shop:things") or {})
+
+
+def _urn(stack: str, name: str) -> str:
+    return f"urn:pulumi:{stack}::shop::{TYPE}::{name}"
+
+
+def _changes(stack: str, state: Sizes, wanted: Sizes) -> list[ResourceChange]:
+    found = []
+    for name in sorted(state.keys() | wanted.keys()):
+        old, new = state.get(name), wanted.get(name)
+        if old == new:
+            continue
+        operation = Operation.CREATE if old is None else Operation.DELETE if new is None else Operation.UPDATE
+        kind = PropertyKind.ADD if old is None else PropertyKind.UPDATE
+        properties = () if new is None else (PropertyChange("size", kind, old, new),)
+        found.append(ResourceChange(_urn(stack, name), TYPE, operation, "fake 1", properties))
+    return found
