@@ -1,12 +1,13 @@
 """Hold a stack's lease while working on it: acquire, keep alive, notice its loss, release."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gitops.context import Context
-from gitops.errors import Failed, GitFailed, Refused, Waiting
+from gitops.errors import Failed, GitFailed, RemoteUnreachable, Waiting
 from gitops.flow import lease as leases
 from gitops.model import Lease, Stack
 from gitops.ports import LeaseMoved
@@ -23,33 +24,43 @@ class Held:
     taken_over: Lease | None = None
     _lost: str = ""
     _stop: threading.Event = field(default_factory=threading.Event)
+    _renewing: threading.Lock = field(default_factory=threading.Lock)
 
     def must_be_ours(self) -> None:
-        """Ask the remote once more. Raises Refused when the lease is somebody else's, RemoteUnreachable."""
-        current = self.context.leases.current(self.stack)
-        if current is None or current.holder != self.lease.holder:
-            now = self.context.clock.now()
-            whose = f"it went to {leases.describe(current, now)}" if current else "somebody removed it"
-            raise Refused(
-                f"The lease on {self.stack.label} was lost: {whose}. Nothing more is written.",
-                hint="Run the same command again when the stack is free.",
+        """Make sure that the stack is ours for a whole lease from now on. Raises Failed, RemoteUnreachable."""
+        if self._lost or not self._renew():
+            raise Failed(
+                f"The lease on {self.stack.label} was lost: {self._lost}. Nothing more is written.",
+                hint="Run the same command again when the stack is free: it looks at what was done until now.",
             )
-        if self._lost:
-            raise Failed(f"The lease on {self.stack.label} could not be kept alive: {self._lost}")
 
     def keep_alive(self) -> None:
         """Renew the lease every third of its duration until told to stop; a loss is noted, not raised."""
         while not self._stop.wait(self.seconds / 3):
-            try:
-                wanted = leases.renewed(self.lease, self.context.clock.now(), self.seconds)
-                swapped = self.context.leases.swap(self.stack, self.lease, wanted)
-                self.lease = swapped or self.lease
-                self._lost = ""
-            except LeaseMoved:
-                self._lost = "somebody else moved it"
-                return
-            except GitFailed as error:
-                self._lost = error.message
+            # An unreachable remote may come back in time; a lease that expires meanwhile is only lost if it is taken.
+            with contextlib.suppress(RemoteUnreachable):
+                if not self._renew():
+                    return
+
+    def _renew(self) -> bool:
+        """Put a renewed lease where ours stands; False, with the reason noted, when ours stands there no more."""
+        with self._renewing:
+            while True:
+                now = self.context.clock.now()
+                try:
+                    wanted = leases.renewed(self.lease, now, self.seconds)
+                    self.lease = self.context.leases.swap(self.stack, self.lease, wanted) or wanted
+                except LeaseMoved:
+                    current = self.context.leases.current(self.stack)
+                    if current is None:
+                        self._lost = "somebody removed it"
+                    elif current.holder != self.lease.holder:
+                        self._lost = f"it went to {leases.describe(current, now)}"
+                    else:
+                        # A renewal of ours arrived whose answer did not come back.
+                        self.lease = current
+                        continue
+                return not self._lost
 
     def stop(self) -> None:
         """End the renewals."""
