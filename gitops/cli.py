@@ -25,6 +25,7 @@ _VERBS = {
     "sandbox": "gitops.commands.sandbox:sandbox",
     "toolchain": "gitops.commands.toolchain:toolchain",
 }
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a gate, 4 waiting for somebody."
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
@@ -40,13 +41,16 @@ class _Verbs(click.Group):
             return None
         module, _, name = place.partition(":")
         command = getattr(importlib.import_module(module), name)
-        return command if isinstance(command, click.Command) else None
+        if not isinstance(command, click.Command):
+            return None
+        command.epilog = EXIT_CODES
+        return command
 
 
 @click.group(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a gate, 4 waiting for somebody.",
+    epilog=EXIT_CODES,
 )
 @click.version_option(__version__, prog_name="gitops")
 @click.option("-C", "folder", type=click.Path(path_type=Path), default=".", help="Run as if started in this folder.")

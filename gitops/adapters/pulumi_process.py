@@ -79,7 +79,9 @@ class PulumiProcess:
             while True:
                 try:
                     for line in lines:
-                        on_event(json.loads(line))
+                        # Without its end, a line is what a killed Pulumi left: its exit code says the rest.
+                        if line.endswith("\n"):
+                            on_event(json.loads(line))
                     process.wait()
                     break
                 except KeyboardInterrupt:

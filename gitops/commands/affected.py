@@ -67,6 +67,9 @@ def command(context: Context, /, base: str | None, head: str, as_json: bool, ver
     A change is the difference between two commits. A stack is affected when the change touches its values, its
     module, anything its program imports or names, what all stacks share, or a stack whose outputs it reads. A path
     that no rule explains affects every stack around it. Documents and tests affect none.
+
+    \b
+    gitops affected --base origin/main
     """
     found = find_affected(context.repository, base, head)
     if as_json:

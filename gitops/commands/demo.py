@@ -26,6 +26,9 @@ def command(folder: Path | None, clean: bool) -> None:
 
     Git, Pulumi, the Kubernetes API and the AWS provider are real; the nodes, the cloud and the code host are
     simulated. Ends with an error if any step goes otherwise than told.
+
+    \b
+    gitops demo --clean
     """
     sandbox = Folder((folder or here() / ".sandbox-demo").resolve())
     found = tools.find(["demo"])

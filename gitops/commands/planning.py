@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gitops.commands.affected import find_affected
 from gitops.context import Context
-from gitops.errors import UsageError
+from gitops.errors import GitFailed, UsageError
 from gitops.flow import plan as plans
 from gitops.flow.affected import reached_files
 from gitops.flow.discover import Snapshot, take_snapshot
@@ -78,15 +78,29 @@ def named(stacks: Collection[Stack], names: Collection[str]) -> tuple[Stack, ...
 
 
 def standing_release(context: Context, history: History, stack: Stack, commit: str) -> Record | None:
-    """The stack's last release, if it already holds everything in this commit that can alter the stack."""
+    """The stack's last release, if it already holds everything in this commit that can alter the stack.
+
+    A release of a commit that this one does not contain (a later one, or one of a rewritten branch) stands for
+    nothing: the files between the two do not say what an apply would do.
+    """
     release = history.release(stack)
     if release is None or history.cut_short(stack):
         return None
     if release.commit != commit:
+        if not contains(context, commit, release.commit):
+            return None
         change = find_affected(context.repository, release.commit, commit)
         if any(one.stack == stack for one in change.stacks):
             return None
     return release
+
+
+def contains(context: Context, commit: str, ancestor: str) -> bool:
+    """Whether `commit` contains `ancestor`; a commit that this clone does not have is contained in none."""
+    try:
+        return context.repository.is_ancestor(ancestor, commit)
+    except GitFailed:
+        return False
 
 
 def in_order(snapshot: Snapshot, stacks: Collection[Stack]) -> tuple[tuple[Stack, ...], ...]:

@@ -14,7 +14,11 @@ from gitops.toolchain import tools
 
 @click.group(short_help="Try everything on this machine.")
 def sandbox() -> None:
-    """Run a real Kubernetes API, an AWS emulator, a state backend and a Git remote on this machine."""
+    """Run a real Kubernetes API, an AWS emulator, a state backend and a Git remote on this machine.
+
+    \b
+    gitops sandbox up
+    """
 
 
 @sandbox.command()

@@ -86,7 +86,11 @@ def _pending(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def command(context: Context, /, as_json: bool) -> None:
-    """Print where each environment stands: its branch, its release, the last apply, leases, and what is pending."""
+    """Print where each environment stands: its branch, its release, the last apply, leases, and what is pending.
+
+    \b
+    gitops status --json
+    """
     rows = status(context)
     if as_json:
         click.echo(json.dumps({"format": 1, "environments": values.pack(rows)}, indent=2))

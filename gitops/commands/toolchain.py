@@ -10,7 +10,7 @@ from gitops.toolchain import verbs
 _needs = click.option("--for", "needs", multiple=True, default=("all",), metavar="NAME", help=verbs.HELP["for"])
 
 
-@click.group(help=verbs.HELP["toolchain"], short_help="Install the tools that the others run.")
+@click.group(help=f"{verbs.HELP['toolchain']}\n\n\b\ngitops toolchain install --for pipeline", short_help="Install the tools that the others run.")
 def toolchain() -> None:
     """The group; its commands are below."""
 

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from gitops.commands.holding import Held, hold
-from gitops.commands.planning import Program, checked_out, in_order, named, standing_release
+from gitops.commands.planning import Program, checked_out, contains, in_order, named, standing_release
 from gitops.config import Config, Environment
 from gitops.context import Context, Ledger, require_environment
 from gitops.errors import EngineFailed, Failed, Refused, Waiting
@@ -88,13 +88,24 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
     with checked_out(context, commit) as program:
         run = Run(context, settings, environment, ledger, program, pull_request, request.dry_run)
         held = [stack for stack in program.snapshot.stacks if environment.holds(stack)]
-        history = records.History(ledger.records())
+        history = records.trusted(ledger.records())
         results = []
         for wave in in_order(program.snapshot, named(held, request.stacks)):
             for stack in wave:
+                _must_not_go_back(run, stack, history)
                 release = standing_release(context, history, stack, commit)
                 results.append(_up_stack(run, stack) if release is None else _keep(run, stack, release))
         return tuple(results)
+
+
+def _must_not_go_back(run: Run, stack: Stack, history: records.History) -> None:
+    """An older commit than the released one would undo what was reviewed since. Raises Refused."""
+    release, commit = history.release(stack), run.program.commit
+    if release is not None and release.commit != commit and contains(run.context, release.commit, commit):
+        raise Refused(
+            f"{stack.label} is at {release.commit[:12]} already, which came after {commit[:12]}; nothing was touched.",
+            hint="To go back, revert the change by pull request. A late job of an older commit needs nothing.",
+        )
 
 
 def _target(context: Context, request: Request) -> tuple[Config, Environment, str]:
@@ -127,7 +138,7 @@ def _up_stack(run: Run, stack: Stack) -> StackResult:
         hold(run.context, stack, run.settings.lease_seconds, _tell) as lease,
         tempfile.TemporaryDirectory(prefix="gitops-plan-") as scratch,
     ):
-        history = records.History(run.ledger.records())
+        history = records.trusted(run.ledger.records())
         if lease.taken_over or history.unfinished(stack):
             _settle(run, stack, history)
         saved = Path(scratch) / "plan.json"
