@@ -5,8 +5,7 @@ selection, outputs, history). Here one run is one process, and the typed event c
 engine already works.
 """
 
-import hashlib
-import hmac
+import importlib
 import json
 import platform
 import tempfile
@@ -16,10 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from gitops.adapters import repair
 from gitops.adapters.pulumi_process import PulumiProcess, failure
+from gitops.adapters.secret_digests import DIGEST_KEY, SecretDigests
 from gitops.errors import EngineFailed
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
@@ -30,8 +28,9 @@ from gitops.ports import Preview
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent
 
-DIGEST_KEY = "gitops:digestKey"
-_SECRETS_SETTINGS = ("secretsprovider", "encryptedkey", "encryptionsalt")
+__all__ = ["DIGEST_KEY", "PulumiEngine"]
+
+_EVENTS = "pulumi.automation.events"
 
 
 class PulumiEngine:
@@ -39,13 +38,18 @@ class PulumiEngine:
 
     def __init__(self, process: PulumiProcess) -> None:
         self._process = process
+        self._secrets = SecretDigests()
+        self._created: set[tuple[Path, str]] = set()
 
     def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
         """See `EngineReader.preview`. A stack that was never created is previewed on an empty scratch backend."""
         with tempfile.TemporaryDirectory(prefix="gitops-preview-") as scratch, ThreadPoolExecutor(1) as beside:
             saved = save_plan or Path(scratch) / "plan.json"
             arguments = ["preview", "--stack", stack, "--save-plan", str(saved), *(["--refresh"] if refresh else [])]
+            # All that does not need the preview's result happens while the engine works.
             exporting = beside.submit(self._export, folder, stack)
+            hashing = beside.submit(lambda: self._secrets.of(self._process, folder, stack, exporting.result()))
+            beside.submit(importlib.import_module, _EVENTS)
             doing, process = f"preview stack {stack}", self._process
             try:
                 events, seconds = self._events(process, folder, arguments, doing)
@@ -58,7 +62,9 @@ class PulumiEngine:
                 process.must(folder, ["stack", "init", stack], f"create {stack} in a scratch backend")
                 events, seconds = self._events(process, folder, arguments, doing)
             document: Mapping[str, Any] = json.loads(saved.read_bytes())
-            digests = self._secret_digests(process, folder, stack, deployment, document)
+            # Only what the program asks for is read from the saved plan. It repeats the state as well, encrypted anew.
+            goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
+            digests = {**hashing.result(), **self._secrets.of(process, folder, stack, *goals)}
         background = previews.Background(
             state=plans.inputs_in_state(deployment, digests), goals=plans.inputs_in_saved_plan(document, digests)
         )
@@ -75,7 +81,7 @@ class PulumiEngine:
     def start_state(self, folder: Path, stack: str) -> StartState:
         """See `EngineReader.start_state`."""
         deployment = self._export(folder, stack)
-        return plans.start_state(deployment, self._secret_digests(self._process, folder, stack, deployment))
+        return plans.start_state(deployment, self._secrets.of(self._process, folder, stack, deployment))
 
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """See `EngineReader.outputs`."""
@@ -88,7 +94,7 @@ class PulumiEngine:
 
     def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[ResourceStep], None]) -> EngineRun:
         """See `EngineWriter.apply`."""
-        if not self._export(folder, stack):
+        if (folder, stack) not in self._created and not self._export(folder, stack):
             self._process.must(folder, ["stack", "init", stack], f"create stack {stack}")
         arguments = ["up", "--stack", stack, "--plan", str(plan), "--skip-preview", "--yes"]
         events, seconds = self._events(
@@ -138,6 +144,7 @@ class PulumiEngine:
         """The stack's deployment document, secrets as ciphertext; {} for a stack that does not exist."""
         finished = self._process.run(folder, ["stack", "export", "--stack", stack])
         if finished.code == 0:
+            self._created.add((folder, stack))
             document: dict[str, Any] = json.loads(finished.output)
             return document
         if self._exists(folder, stack):
@@ -147,40 +154,6 @@ class PulumiEngine:
     def _exists(self, folder: Path, stack: str) -> bool:
         listed = self._process.must(folder, ["stack", "ls", "--json"], "list the stacks in the state backend")
         return any(str(entry.get("name", "")).rsplit("/", 1)[-1] == stack for entry in json.loads(listed))
-
-    @staticmethod
-    def _secret_digests(
-        process: PulumiProcess, folder: Path, stack: str, *documents: Mapping[str, Any]
-    ) -> dict[str, str]:
-        """A keyed digest for each ciphertext in the documents; the clear values never leave this function.
-
-        Pulumi itself decrypts them, with whatever secrets provider the stack has: they go in as the config of a
-        temporary file and come back on a pipe. The key is a secret in the stack's own config, so whoever may
-        preview the stack can compare digests and nobody else can guess values from them.
-        """
-        texts = sorted({text for document in documents for text in values.ciphertexts(document)})
-        if not texts:
-            return {}
-        settings = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_bytes()) or {}
-        key = (settings.get("config") or {}).get(DIGEST_KEY)
-        if not isinstance(key, Mapping) or "secure" not in key:
-            raise EngineFailed(
-                f"Stack {stack} has secrets, but no key to compare them by.",
-                hint="Make one and commit it: "
-                f"`openssl rand -hex 32 | pulumi config set --secret {DIGEST_KEY} --stack {stack}`.",
-            )
-        config: dict[str, Any] = {f"secret:{i}": {"secure": text} for i, text in enumerate(texts)}
-        document = {name: settings[name] for name in _SECRETS_SETTINGS if name in settings}
-        with tempfile.TemporaryDirectory(prefix="gitops-secrets-") as private:
-            file = Path(private) / "Pulumi.yaml"
-            file.write_text(yaml.safe_dump({**document, "config": {**config, DIGEST_KEY: key}}))
-            arguments = ["config", "--stack", stack, "--config-file", str(file), "--show-secrets", "--json"]
-            clear = json.loads(process.must(folder, arguments, f"compare the secrets of stack {stack}"))
-        secret = str(clear[DIGEST_KEY]["value"]).encode()
-        return {
-            text: hmac.new(secret, str(clear[f"secret:{i}"]["value"]).encode(), hashlib.sha256).hexdigest()
-            for i, text in enumerate(texts)
-        }
 
 
 def _typed(raw: list[Mapping[str, Any]], doing: str) -> list["EngineEvent"]:
