@@ -39,7 +39,8 @@ lock: ## compile requirements.lock from pyproject.toml (needs uv on PATH)
 		--python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean: ## remove the Python environment and what the tests leave; built tools stay in ~/.cache/gitops
-	rm -rf .venv .sandbox dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@test ! -x $(VENV)/gitops || { $(VENV)/gitops sandbox down; $(VENV)/gitops sandbox down --folder .sandbox-demo; }
+	rm -rf .venv dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 python:

@@ -1,4 +1,4 @@
-"""`gitops sandbox`: a place on this machine folder everything may be tried."""
+"""`gitops sandbox`: a place on this machine where everything may be tried."""
 
 import json
 from dataclasses import asdict
