@@ -38,10 +38,13 @@ class GitLedger:
     def append(self, record: Record) -> Record:
         """See `LedgerWriter.append`. Raises Failed when other writers were faster for too long."""
         deadline = time.monotonic() + PATIENCE_SECONDS
+        # The head as we saw or wrote it last, without asking: if it moved, the swap below fails and tells.
+        head = self._complete or self._fetch()
         while True:
-            head = self._fetch()
             placed = ledger_records.following(record, self._last(head) if head else None)
-            if self._git.swap_ref(self._ref, head, self._commit(placed, head)):
+            commit = self._commit(placed, head)
+            if self._git.swap_ref(self._ref, head, commit):
+                self._complete = commit
                 return placed
             if time.monotonic() > deadline:
                 raise Failed(
@@ -50,6 +53,7 @@ class GitLedger:
                     hint="Run the same command again; if nobody else writes, look at the remote's branch rules.",
                 )
             time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - spreads the writers, guards nothing
+            head = self._fetch()
 
     def _fetch(self) -> str:
         """The ledger's head on the remote, its objects at hand; "" while there is no ledger."""
