@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -243,9 +244,10 @@ def _apply(run: Run, stack: Stack, fresh: Plan, saved: Path) -> tuple[Check, ...
             run.record(RecordKind.APPLY_FAILED, stack, {"message": error.message, "plan_digest": fresh.plan_digest})
             raise
     _tell(f"{stack.label}: verifying")
-    outputs = run.context.engine.outputs(folder, stack.name)
-    refreshed = run.context.engine.preview(folder, stack.name, refresh=True)
-    return verify.checks(outputs, refreshed.run)
+    with ThreadPoolExecutor(1) as beside:
+        outputs = beside.submit(run.context.engine.outputs, folder, stack.name)
+        refreshed = run.context.engine.preview(folder, stack.name, refresh=True)
+        return verify.checks(outputs.result(), refreshed.run)
 
 
 def _tell(text: str) -> None:
