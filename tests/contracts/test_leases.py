@@ -90,7 +90,7 @@ def test_without_the_remote_nothing_is_known_and_nothing_moves(stores: Two[Lease
     stores.unplug()
     for ask in (
         lambda: stores.one.current(DEV),
-        lambda: stores.other.all(),
+        stores.other.all,
         lambda: stores.one.swap(DEV, held, None),
         lambda: stores.other.swap(PROD, None, lease(PROD)),
     ):

@@ -1,0 +1,496 @@
+"""`gitops up`: the whole way from a commit to a release, or to a named reason why not."""
+
+import json
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gitops.adapters.leases import GitLeases
+from gitops.commands import up as upping
+from gitops.commands.holding import Held, hold
+from gitops.commands.up import Done, StackResult
+from gitops.errors import EngineFailed, Failed, GitOpsError, LedgerBroken, Refused, RemoteUnreachable, Waiting
+from gitops.flow import lease as leases
+from gitops.flow import record as records
+from gitops.model import Holder, RecordKind
+from gitops.ports import LeaseMoved
+from tests.commands.world import DEV, World, wanting
+from tests.fakes.engine import FakeEngine
+from tests.fakes.leases import FakeLeases
+from tests.support import git
+
+SCALE = {"Pulumi.dev.yaml": wanting(web=20)}
+THREE = {"Pulumi.dev.yaml": wanting(a=1, b=2, web=20)}
+RELEASED = ["apply started", "applied", "release"]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def only(results: tuple[StackResult, ...]) -> StackResult:
+    assert len(results) == 1
+    return results[0]
+
+
+def untouched(world: World, size: int = 12) -> bool:
+    return world.engine.states["dev"] == {"web": size} and not world.engine.applied and world.leases == ()
+
+
+def test_what_was_reviewed_and_approved_is_applied_verified_and_released(world: World) -> None:
+    commit = world.reviewed(SCALE, "bob")
+    result = only(world.up())
+    assert (result.done, [check.passed for check in result.checks]) == (Done.RELEASED, [True, True, True])
+    assert world.engine.states["dev"] == {"web": 20}
+    assert world.kinds == RELEASED
+    assert {record.commit for record in world.records[1:]} == {commit}
+    assert records.problems(world.records) == ()
+    assert world.leases == ()
+
+
+def test_applying_again_changes_nothing(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.up()
+    assert only(world.up()).done is Done.ALREADY_RELEASED
+    assert world.kinds == RELEASED
+
+
+def test_a_change_nobody_previewed_is_refused(world: World) -> None:
+    number = world.open(SCALE)
+    world.host.approve(number, "bob")
+    world.host.merge(number)
+    with pytest.raises(Refused, match="has no plan of shop/dev"):
+        world.up()
+    assert untouched(world)
+    assert world.kinds == ["refused"]
+
+
+def test_a_direct_push_is_refused(world: World) -> None:
+    world.push_to_main(SCALE)
+    with pytest.raises(Refused, match="no pull request became commit"):
+        world.up()
+    assert untouched(world)
+
+
+def test_another_plan_than_the_reviewed_one_is_refused_with_the_difference(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.reviewed(SCALE, "bob")
+    world.engine.states["dev"] = {"web": 31}
+    with pytest.raises(Refused, match="is not the reviewed"):
+        world.up()
+    assert untouched(world, 31)
+    assert world.kinds == ["refused"]
+    told = capsys.readouterr().err
+    assert "31" in told
+    assert "is not the one that was reviewed" in told
+
+
+def test_after_a_refusal_a_new_preview_and_approval_let_it_through(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.engine.states["dev"] = {"web": 31}
+    with pytest.raises(Refused):
+        world.up()
+    world.clock.advance(1)
+    world.preview("feature")
+    with pytest.raises(Waiting):
+        world.up()
+    world.clock.advance(1)
+    world.host.approve(1, "bob")
+    assert only(world.up()).done is Done.RELEASED
+
+
+@pytest.mark.parametrize("approvers", [(), ("bob",)])
+def test_missing_approvals_make_it_wait(tmp_path: Path, approvers: tuple[str, ...]) -> None:
+    world = World(tmp_path, approvals=2)
+    world.reviewed(SCALE, *approvers)
+    with pytest.raises(Waiting, match=f"{len(approvers)} of 2") as caught:
+        world.up()
+    assert caught.value.exit_code == 4
+    assert untouched(world)
+    assert world.kinds == []
+
+
+def test_the_authors_own_approval_does_not_count(world: World) -> None:
+    number = world.open(SCALE)
+    world.preview()
+    file = world.remote / "pull-requests.json"
+    entry = json.loads(file.read_text())
+    head = git.git(world.clone, "rev-parse", "HEAD")
+    entry[0]["approvals"] = [{"by": "ada", "commit": head, "at": world.clock.now().isoformat()}]
+    file.write_text(json.dumps(entry))
+    world.host.merge(number)
+    with pytest.raises(Waiting, match="0 of 1"):
+        world.up()
+
+
+@pytest.mark.parametrize(("then", "counts"), [({"README.md": "words"}, True), (THREE, False)])
+def test_an_approval_of_an_older_head_counts_for_the_same_plan_only(
+    world: World, then: dict[str, str], counts: bool
+) -> None:
+    number = world.open(SCALE)
+    world.preview()
+    world.host.approve(number, "bob")
+    world.clock.advance(60)
+    world.commit(then)
+    world.preview()
+    world.host.merge(number)
+    if counts:
+        assert only(world.up()).done is Done.RELEASED
+    else:
+        with pytest.raises(Waiting, match="0 of 1"):
+            world.up()
+        assert untouched(world)
+
+
+def test_a_commit_that_is_not_on_the_branch_is_refused(world: World) -> None:
+    head = world.commit(SCALE)
+    with pytest.raises(Refused, match="is not on main"):
+        world.up(commit=head)
+    assert untouched(world)
+
+
+def test_a_dry_run_applies_nothing_and_writes_nothing(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    assert only(world.up(dry_run=True)).done is Done.WOULD_APPLY
+    assert untouched(world)
+    world.engine.states["dev"] = {"web": 31}
+    with pytest.raises(Refused):
+        world.up(dry_run=True)
+    assert world.kinds == []
+
+
+def test_a_state_that_moves_between_preview_and_apply_is_refused(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.engine.before_apply = lambda: world.engine.states.update(dev={"web": 13})
+    with pytest.raises(Refused, match="moved while it was being previewed"):
+        world.up()
+    assert untouched(world, 13)
+    assert world.kinds == []
+
+
+def test_a_stack_that_somebody_holds_is_waited_for(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    take(world, "eve")
+    with pytest.raises(Waiting, match="leased to eve on elsewhere"):
+        world.up()
+    assert world.engine.applied == []
+    assert [lease.holder.name for lease in world.leases] == ["eve"]
+
+
+def test_an_expired_lease_is_taken_over_and_that_is_said(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.reviewed(SCALE, "bob")
+    take(world, "eve")
+    world.clock.advance(120)
+    world.engine.settled = ("ended 1 process that the killed run left",)
+    assert only(world.up()).done is Done.RELEASED
+    told = capsys.readouterr().err
+    assert "took over the lease of eve on elsewhere" in told
+    assert "ended 1 process" in told
+    assert world.kinds == ["repaired", *RELEASED]
+
+
+def take(world: World, name: str) -> None:
+    """Give dev's lease to somebody, whoever has it."""
+    store = GitLeases(world.context().git)
+    holder = Holder(name, "elsewhere", 9, "up", f"run of {name}")
+    store.swap(DEV, store.current(DEV), leases.granted(DEV, holder, world.clock.now(), 60))
+
+
+def test_a_lease_that_is_lost_during_the_apply_means_no_release(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.engine.during_apply = lambda: take(world, "eve")
+    with pytest.raises(Failed, match="was lost: it went to eve"):
+        world.up()
+    assert world.kinds == ["apply started"]
+    assert [lease.holder.name for lease in world.leases] == ["eve"]
+    world.engine.during_apply = lambda: None
+    world.clock.advance(120)
+    assert only(world.up()).done is Done.RELEASED
+    assert world.kinds == ["apply started", *RELEASED]
+
+
+def test_a_lease_that_is_lost_before_the_apply_means_no_apply(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.engine.before_apply = lambda: take(world, "eve")
+    with pytest.raises(Failed, match="was lost: it went to eve"):
+        world.up()
+    assert world.engine.applied == []
+    assert world.kinds == []
+
+
+def test_the_heartbeat_renews_the_lease_while_the_work_goes_on(world: World) -> None:
+    context = world.context()
+    context.leases = FakeLeases()
+    with hold(context, DEV, 1, lambda _text: None):
+        first = context.leases.current(DEV)
+        world.clock.advance(30)
+        renewed = wait_for_another(context.leases, first)
+        assert (renewed.acquired_at, renewed.holder) == (first.acquired_at, first.holder)
+        assert (renewed.expires_at - first.expires_at).total_seconds() == 30
+    assert context.leases.current(DEV) is None
+
+
+def wait_for_another(store: FakeLeases, first: leases.Lease) -> leases.Lease:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        current = store.current(DEV)
+        if current is not None and current.expires_at != first.expires_at:
+            return current
+        time.sleep(0.02)
+    raise AssertionError("the lease was not renewed")
+
+
+class AnswerLost(FakeLeases):
+    """The remote takes the next move, but its answer does not arrive."""
+
+    losing = False
+
+    def swap(self, stack: object, expected: object, wanted: object) -> object:
+        moved = super().swap(stack, expected, wanted)
+        if self.losing:
+            self.losing = False
+            raise RemoteUnreachable("Could not write to remote 'origin': the connection broke")
+        return moved
+
+
+def test_a_renewal_whose_answer_was_lost_is_recognised_as_ours(world: World) -> None:
+    context = world.context()
+    store = context.leases = AnswerLost()
+    lease = store.swap(DEV, None, leases.granted(DEV, context.holder, world.clock.now(), 60))
+    held = Held(context, DEV, 60, lease)
+    store.losing = True
+    with pytest.raises(RemoteUnreachable):
+        held.must_be_ours()
+    held.must_be_ours()
+    assert held.lease == store.current(DEV)
+
+
+def test_a_removed_lease_is_lost(world: World) -> None:
+    context = world.context()
+    context.leases = FakeLeases()
+    lease = context.leases.swap(DEV, None, leases.granted(DEV, context.holder, world.clock.now(), 60))
+    held = Held(context, DEV, 60, lease)
+    context.leases.swap(DEV, lease, None)
+    with pytest.raises(Failed, match="somebody removed it"):
+        held.must_be_ours()
+
+
+def test_a_failed_apply_is_recorded_and_the_next_run_finishes_the_plan(world: World) -> None:
+    world.reviewed(THREE, "bob")
+    world.engine.fails_after = 1
+    with pytest.raises(EngineFailed, match="quota exceeded"):
+        world.up()
+    assert world.kinds == ["apply started", "apply failed"]
+    assert world.leases == ()
+    world.engine.fails_after = None
+    assert only(world.up()).done is Done.RELEASED
+    assert world.engine.states["dev"] == {"a": 1, "b": 2, "web": 20}
+
+
+def test_more_than_the_rest_of_a_failed_plan_is_refused(world: World) -> None:
+    world.reviewed(THREE, "bob")
+    world.engine.fails_after = 1
+    with pytest.raises(EngineFailed):
+        world.up()
+    world.engine.fails_after = None
+    world.engine.states["dev"]["stranger"] = 5
+    with pytest.raises(Refused, match="is not the rest of the reviewed plan"):
+        world.up()
+    assert world.engine.applied == ["dev"]
+    assert world.kinds[-1] == "refused"
+
+
+def test_a_killed_run_is_named_settled_and_finished(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    commit = world.reviewed(THREE, "bob")
+    world.main()
+    context = world.context("eve")
+    started = records.make(RecordKind.APPLY_STARTED, records.Author("eve", "dev"), DEV, commit, world.clock.now())
+    context.ledger(context.config(commit)).append(started)
+    world.engine.states["dev"] = {"a": 1, "web": 12}
+    world.engine.pending["dev"] = ("urn:pulumi:dev::shop::fake:index:Thing::b",)
+    assert only(world.up()).done is Done.RELEASED
+    assert "by eve at 2026-05-04 09:30:00 UTC never ended" in capsys.readouterr().err
+
+
+def test_an_apply_that_cannot_be_verified_is_no_release_until_it_can(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.engine.outputs_of = {"url": None}
+    with pytest.raises(Failed, match="outputs present: without a value: url") as caught:
+        world.up()
+    assert caught.value.exit_code == 1
+    assert world.kinds == ["apply started", "applied"]
+    world.engine.outputs_of = {"url": "http://shop"}
+    assert only(world.up()).done is Done.RELEASED
+    assert world.engine.applied == ["dev"]
+
+
+def test_a_change_that_affects_no_stack_is_recorded_as_released(world: World) -> None:
+    first = world.reviewed(SCALE, "bob")
+    world.up()
+    second = world.reviewed({"README.md": "words"}, branch="words")
+    assert only(world.up()).done is Done.ALREADY_RELEASED
+    last = world.records[-1]
+    assert (last.kind, last.commit, last.body) == (RecordKind.RELEASE, second, {"unchanged_since": first})
+    assert world.engine.applied == ["dev"]
+
+
+def test_an_older_commit_is_not_released_over_a_newer_one(world: World) -> None:
+    older = world.reviewed(SCALE, "bob")
+    world.up()
+    world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
+    world.up()
+    before = world.kinds
+    with pytest.raises(Refused, match="which came after"):
+        world.up(commit=older)
+    assert world.kinds == before
+    assert world.engine.states["dev"] == {"web": 21}
+
+
+def test_a_release_of_a_rewritten_branch_stands_for_nothing(world: World) -> None:
+    start = world.main()
+    world.reviewed(SCALE, "bob")
+    world.up()
+    git.git(world.clone, "push", "--quiet", "--force", "origin", f"{start}:main")
+    world.reviewed({"README.md": "words"}, "bob", branch="words")
+    assert only(world.up()).plan is not None
+    assert world.engine.states["dev"] == {"web": 12}
+
+
+def rewrite_ledger(world: World, edit: tuple[str, str], sequence: int = 1) -> None:
+    """Alter a record's file on the ledger branch."""
+    git.git(world.clone, "fetch", "--quiet", "origin")
+    git.git(world.clone, "checkout", "--quiet", "-B", "ledger", "origin/gitops/ledger")
+    path = records.path_of(sequence)
+    text = (world.clone / path).read_text()
+    assert edit[0] in text
+    git.commit(world.clone, {path: text.replace(*edit)}, f"x\n\n{records.path_of(len(world.records))}")
+    git.git(world.clone, "push", "--quiet", "origin", "HEAD:gitops/ledger")
+    git.git(world.clone, "checkout", "--quiet", "main")
+
+
+def test_an_altered_plan_is_noticed_before_anything_is_applied(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    rewrite_ledger(world, ('"new": 20', '"new": 21'))
+    with pytest.raises(LedgerBroken, match="altered after it was recorded"):
+        world.up()
+    assert untouched(world)
+
+
+def test_an_altered_record_of_any_kind_is_noticed_before_anything_is_applied(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.up()
+    world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
+    rewrite_ledger(world, ('"by": "ada"', '"by": "eve"'), sequence=2)
+    with pytest.raises(LedgerBroken, match="record 3 does not follow record 2"):
+        world.up()
+    assert world.engine.states["dev"] == {"web": 20}
+
+
+def unplug(world: World) -> None:
+    world.remote.rename(world.folder / "gone")
+
+
+def test_without_the_remote_nothing_begins(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    unplug(world)
+    with pytest.raises(RemoteUnreachable, match="'origin'") as caught:
+        world.up()
+    assert caught.value.exit_code == 1
+    assert world.engine.previews[1:] == []
+
+
+@pytest.mark.parametrize("moment", ["while it is previewed", "while it is applied"])
+def test_a_remote_that_goes_away_stops_the_run_before_the_next_step(world: World, moment: str) -> None:
+    world.reviewed(SCALE, "bob")
+    if moment == "while it is previewed":
+        world.engine.before_apply = lambda: unplug(world)
+    else:
+        world.engine.during_apply = lambda: unplug(world)
+    with pytest.raises(RemoteUnreachable) as caught:
+        world.up()
+    assert caught.value.hint
+    assert world.engine.applied == ([] if moment == "while it is previewed" else ["dev"])
+    (world.folder / "gone").rename(world.remote)
+    world.engine.before_apply = world.engine.during_apply = lambda: None
+    world.clock.advance(120)
+    assert only(world.up()).done is Done.RELEASED
+    assert world.kinds[-1] == "release"
+
+
+def test_two_stacks_of_an_environment_are_applied_in_order_and_the_first_failure_ends_the_run(tmp_path: Path) -> None:
+    world = World(tmp_path, engine=FakeEngine(states={"dev": {"web": 12}, "dev2": {}}))
+    both = GITOPS_TWO
+    world.reviewed({"gitops.yaml": both, "Pulumi.dev.yaml": wanting(web=20), "Pulumi.dev2.yaml": wanting(x=1)}, "bob")
+    world.engine.fails_after = 0
+    with pytest.raises(EngineFailed):
+        world.up()
+    assert world.engine.applied == ["dev"]
+    world.engine.fails_after = None
+    assert [result.done for result in world.up()] == [Done.RELEASED, Done.RELEASED]
+    with pytest.raises(GitOpsError, match="no stack 'nope'"):
+        world.up(stacks=("nope",))
+
+
+GITOPS_TWO = """version: 1
+environments:
+  - {name: dev, branch: main, stacks: ["dev*"]}
+  - {name: prod, branch: prod, stacks: [prod]}
+"""
+
+
+def test_the_json_form_is_one_object_on_standard_output(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.reviewed(SCALE, "bob")
+    capsys.readouterr()
+    world.run(upping.command, "--environment", "dev", "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert document["format"] == 1
+    assert [(one["stack"], one["result"]) for one in document["stacks"]] == [("shop/dev", "released")]
+    assert document["stacks"][0]["changes"][0]["properties"][0]["new"] == 20
+
+
+def test_two_runs_at_once_apply_once(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    entered, leave = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        leave.wait(30)
+
+    world.engine.during_apply = wait
+    done: list[tuple[StackResult, ...]] = []
+    first = threading.Thread(target=lambda: done.append(world.up("ada")))
+    first.start()
+    assert entered.wait(30)
+    with pytest.raises(Waiting, match="leased to ada"):
+        world.up("eve")
+    leave.set()
+    first.join()
+    assert only(done[0]).done is Done.RELEASED
+    assert world.engine.applied == ["dev"]
+
+
+def test_losing_the_race_for_a_free_stack_is_waiting(world: World) -> None:
+    context = world.context()
+
+    class TakenMeanwhile(FakeLeases):
+        def swap(self, stack: object, expected: object, wanted: object) -> object:
+            raise LeaseMoved
+
+    context.leases = TakenMeanwhile()
+    with pytest.raises(Waiting, match="Somebody else was faster"), hold(context, DEV, 60, print):
+        pass
+
+
+def test_an_expired_lease_of_ours_from_another_run_is_not_ours(world: World) -> None:
+    context = world.context()
+    context.leases = FakeLeases()
+    lease = context.leases.swap(DEV, None, leases.granted(DEV, context.holder, world.clock.now(), 60))
+    other = replace(lease.holder, run="another run")
+    context.leases.swap(DEV, lease, leases.granted(DEV, other, world.clock.now(), 60))
+    with pytest.raises(Failed, match="it went to"):
+        Held(context, DEV, 60, lease).must_be_ours()
