@@ -3,6 +3,9 @@
 After a killed apply the state has moved, by our own hand, so the digests differ. The approval still covers the
 rest if every change left is one of those approved, and nothing outside of them moved. A value that was unknown in
 the approved plan (the id of a resource that now exists) may have become known.
+
+A change that is left must also start where the approved one did. One that starts elsewhere (12 → 20 was approved, now
+it is 31 → 20) would undo what somebody did in between.
 """
 
 from gitops.model import Operation, Plan, PropertyChange, PropertyValue, ResourceChange, UnknownValue
@@ -22,9 +25,15 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
             found.append(f"{change.operation.value} {change.name} was not planned")
         elif not _continues(before, change):
             found.append(f"{change.operation.value} {change.name} differs from the planned {before.operation.value}")
+        elif change.operation is Operation.DELETE and _moved(change.urn, approved, fresh):
+            found.append(f"{change.name}, which is to be deleted, moved since that was approved")
     if fresh.findings != approved.findings:
         found.append("the policy findings differ")
     return tuple(found)
+
+
+def _moved(urn: str, approved: Plan, fresh: Plan) -> bool:
+    return approved.start.resources.get(urn) != fresh.start.resources.get(urn)
 
 
 def _continues(approved: ResourceChange, fresh: ResourceChange) -> bool:
@@ -38,7 +47,7 @@ def _continues(approved: ResourceChange, fresh: ResourceChange) -> bool:
 
 
 def _same_target(approved: PropertyChange | None, fresh: PropertyChange, *, strict: bool) -> bool:
-    if approved is None:
+    if approved is None or (fresh.old is not None and fresh.old != approved.old):
         return False
     return _matches(approved.new, fresh.new) and (not strict or approved.kind is fresh.kind)
 

@@ -50,6 +50,18 @@ DEPARTURES: dict[str, tuple[Plan, str]] = {
         rest(replace(UPDATE, properties=(update("acl", "private", "open"),))),
         "update logs differs from the planned update",
     ),
+    "a change that starts elsewhere": (
+        rest(replace(UPDATE, properties=(update("acl", "authenticated", "public"),))),
+        "update logs differs from the planned update",
+    ),
+    "a finished creation that somebody altered": (
+        rest(change(Operation.UPDATE, BUCKET, "web", update("size", 31, 12)), web="w1"),
+        "update web differs from the planned create",
+    ),
+    "a deletion of what is not the same any more": (
+        plan(DELETE, state=start({**LOGS, urn(QUEUE, "old"): "o1"})),
+        "old, which is to be deleted, moved since that was approved",
+    ),
     "another secret": (
         rest(replace(UPDATE, properties=(update("pw", SecretValue("a"), SecretValue("c")),))),
         "update logs differs",
