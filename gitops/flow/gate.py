@@ -2,7 +2,9 @@
 
 An approval is given to a commit of a pull request, and stands for the plan that the ledger had for that commit at
 that time: what the approver could see. It counts for a fresh plan if both have the same plan digest: a rebase or an
-unrelated merge keeps it, anything that would do something else does not.
+unrelated merge keeps it, anything that would do something else does not. A value that is known only after the apply
+has no place in a plan but the program that will compute it; a plan with such values keeps an approval only as long as
+the program's files and config are those that were previewed.
 """
 
 from collections.abc import Iterable
@@ -11,7 +13,8 @@ from dataclasses import dataclass
 from gitops.config import Environment
 from gitops.flow.record import History
 from gitops.flow.resume import departures
-from gitops.model import Outcome, Plan, PolicyLevel, PullRequest, RuleResult, Verdict
+from gitops.flow.values import leaves
+from gitops.model import Outcome, Plan, PolicyLevel, PullRequest, RuleResult, UnknownValue, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,20 @@ def gather(fresh: Plan, pull_request: PullRequest | None, history: History, resu
         if approval.by != pull_request.author
         and (plan := history.plan_for(fresh.stack, approval.commit, until=approval.at)) is not None
         and plan.plan_digest == wanted
+        and (_says_all(plan) or _same_program(plan, fresh))
     }
     return Evidence(pull_request, approved, tuple(sorted(approvers)), resumed)
+
+
+def _says_all(plan: Plan) -> bool:
+    """Whether every value of the plan was known when it was previewed."""
+    new = (leaf for change in plan.changes for p in change.properties for leaf in leaves(p.new))
+    return not any(isinstance(leaf, UnknownValue) for leaf in new)
+
+
+def _same_program(approved: Plan, fresh: Plan) -> bool:
+    """Versions are left out: a provider's is part of the plan digest, and an interpreter's patch release no reason."""
+    return (approved.inputs.files, approved.inputs.config) == (fresh.inputs.files, fresh.inputs.config)
 
 
 def decide(environment: Environment, fresh: Plan, evidence: Evidence) -> Verdict:

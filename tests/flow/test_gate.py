@@ -21,9 +21,10 @@ from gitops.model import (
     PullRequest,
     Record,
     RecordKind,
+    UnknownValue,
     Verdict,
 )
-from tests.support.plans import DEV, HEAD, NOW, change, plan, start, update
+from tests.support.plans import DEV, HEAD, NOW, add, change, inputs, plan, start, update
 
 BUCKET = "aws:s3/bucket:Bucket"
 OLDER = "2" * 40
@@ -160,3 +161,17 @@ def test_an_altered_plan_record_stops_everything() -> None:
     record.body["plan"]["changes"][0]["properties"][0]["new"] = 99
     with pytest.raises(LedgerBroken, match="altered after it was recorded"):
         decided(PLAN, request(approved()), record)
+
+
+@pytest.mark.parametrize(("known", "outcome"), [(True, Outcome.ALLOW), (False, Outcome.WAIT)], ids=["known", "unknown"])
+def test_an_approval_of_another_program_counts_only_for_values_that_the_plan_shows(
+    known: bool, outcome: Outcome
+) -> None:
+    policy = add("policy", "deny" if known else UnknownValue())
+    scale = change(Operation.UPDATE, BUCKET, "web", policy)
+    before = plan(scale, origin=inputs({"__main__.py": "denies"}))
+    fresh = plan(scale, origin=inputs({"__main__.py": "allows"}))
+    assert before.plan_digest == fresh.plan_digest
+    history = (recorded(before, OLDER), recorded(fresh, HEAD, 6))
+    assert decided(fresh, request(approved(commit=OLDER)), *history).outcome is outcome
+    assert decided(fresh, request(approved(minutes=8)), *history).outcome is Outcome.ALLOW
