@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitops.flow import values
 from gitops.flow.plan import STACK_TYPE
+from gitops.flow.resume import OLD_COPY
 from gitops.model import (
     Diagnostic,
     EngineRun,
@@ -42,7 +43,8 @@ _OPERATIONS = {
     "remove-pending-replace": Operation.DELETE,
 }
 _UNCHANGED = frozenset({"same", "refresh"})
-_PARTS_OF_REPLACEMENT = frozenset({"create-replacement", "delete-replaced", "discard-replaced"})
+_DELETES_OLD_COPY = frozenset({"delete-replaced", "discard-replaced"})
+_PARTS_OF_REPLACEMENT = _DELETES_OLD_COPY | {"create-replacement"}
 _AUTONAME_SUFFIX = re.compile(r"-[0-9a-f]{7,8}")
 _PROVIDER_NOTES = frozenset({"__defaults", "__internal"})
 AUTONAME = "(name chosen at apply)"
@@ -71,10 +73,13 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
     findings: list[PolicyFinding] = []
     resources: dict[str, ResourceState] = {}
     providers: dict[str, str] = {}
+    old_copies: dict[str, ResourceChange] = {}
     for event in events:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             _note_provider(step, providers)
+            if step.op.value in _DELETES_OLD_COPY:
+                old_copies[step.urn] = _deleted_copy(step)
             change = _change(step, background)
             if change is None:
                 if step.op.value in _UNCHANGED:
@@ -97,8 +102,11 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
                 diagnostics.append(diagnostic)
         elif event.policy_event:
             findings.append(_finding(event.policy_event))
+    # What a replacement of this run deletes counts with it; what one before left behind is a change of its own.
+    left = [c for urn, c in old_copies.items() if urn not in changes or changes[urn].operation is not Operation.REPLACE]
+    all_changes = sorted([*changes.values(), *left], key=lambda c: (c.urn, c.operation))
     return EngineRun(
-        changes=tuple(replace(c, provider=_provider_label(c.provider, providers)) for _, c in sorted(changes.items())),
+        changes=tuple(replace(c, provider=_provider_label(c.provider, providers)) for c in all_changes),
         unchanged=len(unchanged - changes.keys()),
         diagnostics=tuple(diagnostics),
         findings=tuple(sorted(findings, key=lambda f: (f.pack, f.policy, f.urn))),
@@ -127,6 +135,18 @@ def _change(step: "StepEventMetadata", background: Background) -> ResourceChange
         provider=(state.provider if state else "") or step.provider,
         properties=(*_properties(step, operation, background), *metadata),
         protected=bool(step.old and step.old.protect) or bool(step.new and step.new.protect),
+    )
+
+
+def _deleted_copy(step: "StepEventMetadata") -> ResourceChange:
+    """The deletion of a resource's old copy, which an apply that was cut short left behind its replacement."""
+    return ResourceChange(
+        urn=step.urn,
+        type=step.type,
+        operation=Operation.DELETE,
+        provider=(step.old.provider if step.old else "") or step.provider,
+        properties=(OLD_COPY,),
+        protected=bool(step.old and step.old.protect),
     )
 
 
@@ -283,8 +303,13 @@ def provider_versions(events: Iterable["EngineEvent"]) -> dict[str, str]:
             _note_provider(event.resource_pre_event.metadata, labels)
             for label in labels.values():
                 package, _, version = label.partition(" ")
-                versions[package] = max(version, versions.get(package, ""))
+                versions[package] = max(version, versions.get(package, ""), key=_numbers)
     return versions
+
+
+def _numbers(version: str) -> tuple[list[int], str]:
+    """By what versions are ordered: 7.21.0 comes after 7.9.0."""
+    return [int(number) for number in re.findall(r"\d+", version)], version
 
 
 def step_of(event: Mapping[str, Any]) -> ResourceStep | None:

@@ -8,7 +8,10 @@ A change that is left must also start where the approved one did. One that start
 it is 31 → 20) would undo what somebody did in between.
 """
 
-from gitops.model import Operation, Plan, PropertyChange, PropertyValue, ResourceChange, UnknownValue
+from gitops.model import Operation, Plan, PropertyChange, PropertyKind, PropertyValue, ResourceChange, UnknownValue
+
+# In the deletion of what a replacement that was cut short left behind: the resource itself stays.
+OLD_COPY = PropertyChange("(old copy)", PropertyKind.DELETE)
 
 
 def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
@@ -37,6 +40,8 @@ def _moved(urn: str, approved: Plan, fresh: Plan) -> bool:
 
 
 def _continues(approved: ResourceChange, fresh: ResourceChange) -> bool:
+    if fresh.operation is Operation.DELETE and fresh.properties == (OLD_COPY,):
+        return approved.operation is Operation.REPLACE
     same_kind = approved.operation is fresh.operation
     # A resource created or replaced half-way is in the state, unfinished: what is left of its creation is an update.
     finishes = fresh.operation is Operation.UPDATE and approved.operation in (Operation.CREATE, Operation.REPLACE)

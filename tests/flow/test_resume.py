@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gitops.flow.resume import departures
+from gitops.flow.resume import OLD_COPY, departures
 from gitops.model import Operation, Plan, PolicyFinding, PolicyLevel, ResourceChange, SecretValue, UnknownValue
 from tests.support.plans import add, change, plan, remove, start, update, urn
 
@@ -34,6 +34,7 @@ RESTS = {
     "a value that became known": rest(replace(CREATE, properties=(add("size", 12), add("near", "i-1")))),
     "one property of two": rest(replace(UPDATE, properties=UPDATE.properties[:1])),
     "what is left of a creation": rest(change(Operation.UPDATE, BUCKET, "web", update("size", None, 12)), web="half"),
+    "the old copy that a replacement left": rest(change(Operation.DELETE, QUEUE, "mail", OLD_COPY)),
     "what is left of a replacement": rest(change(Operation.UPDATE, QUEUE, "mail", update("size", 1, 2))),
 }
 
@@ -76,6 +77,7 @@ DEPARTURES: dict[str, tuple[Plan, str]] = {
     ),
     "a deletion for an update": (rest(change(Operation.DELETE, BUCKET, "logs")), "delete logs differs"),
     "a replacement for an update": (rest(replace(UPDATE, operation=Operation.REPLACE)), "replace logs differs"),
+    "the old copy of what was not replaced": (rest(change(Operation.DELETE, BUCKET, "logs", OLD_COPY)), "delete logs"),
     "a deletion for a replacement": (rest(change(Operation.DELETE, QUEUE, "mail")), "delete mail differs"),
     "a creation for a deletion": (rest(change(Operation.CREATE, QUEUE, "old")), "create old differs"),
     "a resource that moved by other hands": (rest(UPDATE, other="x1"), "other moved, which the plan does not touch"),

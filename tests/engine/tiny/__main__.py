@@ -1,0 +1,42 @@
+"""A program that wants what `wanted.json` beside it says: things by name, and outputs.
+
+`{"things": {"one": {"size": 12, "options": {"protect": true}}}, "outputs": {"size": "one.size"}}`; a value that is
+`{"secret": "key"}` is that secret of the stack's config, one that is `{"of": "one.serial"}` another thing's output.
+"""
+
+import json
+from pathlib import Path
+
+import pulumi
+
+wanted = json.loads((Path(__file__).parent / "wanted.json").read_text())
+config = pulumi.Config()
+made: dict[str, pulumi.CustomResource] = {}
+
+
+class Thing(pulumi.CustomResource):
+    serial: pulumi.Output[str]
+    size: pulumi.Output[int]
+
+    def __init__(self, name: str, inputs: dict, options: pulumi.ResourceOptions) -> None:
+        super().__init__("things:index:Thing", name, {"serial": None, **inputs}, options)
+
+
+def value(given):
+    if isinstance(given, dict) and given.keys() == {"secret"}:
+        return config.require_secret(given["secret"])
+    if isinstance(given, dict) and given.keys() == {"of"}:
+        name, _, output = given["of"].partition(".")
+        return getattr(made[name], output)
+    if isinstance(given, dict):
+        return {key: value(child) for key, child in given.items()}
+    return given
+
+
+if wanted.get("broken"):
+    raise RuntimeError("the program is broken on purpose")
+for name, inputs in wanted.get("things", {}).items():
+    options = pulumi.ResourceOptions(**inputs.pop("options", {}))
+    made[name] = Thing(name, value(inputs), options)
+for name, given in wanted.get("outputs", {}).items():
+    pulumi.export(name, value(given))
