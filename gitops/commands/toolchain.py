@@ -10,7 +10,10 @@ from gitops.toolchain import verbs
 _needs = click.option("--for", "needs", multiple=True, default=("all",), metavar="NAME", help=verbs.HELP["for"])
 
 
-@click.group(help=f"{verbs.HELP['toolchain']}\n\n\b\ngitops toolchain install --for pipeline", short_help="Install the tools that the others run.")
+_HELP = f"{verbs.HELP['toolchain']}\n\n\b\ngitops toolchain install --for pipeline"
+
+
+@click.group(help=_HELP, short_help="Install the tools that the others run.")
 def toolchain() -> None:
     """The group; its commands are below."""
 

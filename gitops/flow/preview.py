@@ -84,8 +84,10 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
             if change is None:
                 if step.op.value in _UNCHANGED:
                     unchanged.add(step.urn)
-            elif change.operation is Operation.REPLACE or step.urn not in changes:
+            elif change.operation is Operation.REPLACE:
                 changes[step.urn] = change
+            else:
+                changes.setdefault(step.urn, change)
         elif event.res_outputs_event:
             step = event.res_outputs_event.metadata
             if step.new is not None:
@@ -97,9 +99,7 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
                 Diagnostic(Severity.ERROR, "the operation failed", event.res_op_failed_event.metadata.urn)
             )
         elif event.diagnostic_event:
-            diagnostic = _diagnostic(event)
-            if diagnostic:
-                diagnostics.append(diagnostic)
+            diagnostics += _diagnostics(event)
         elif event.policy_event:
             findings.append(_finding(event.policy_event))
     # What a replacement of this run deletes counts with it; what one before left behind is a change of its own.
@@ -266,16 +266,17 @@ def _provider_label(reference: str, providers: Mapping[str, str]) -> str:
     return f"{providers.get(urn, package)} ({name})"
 
 
-def _diagnostic(event: "EngineEvent") -> Diagnostic | None:
+def _diagnostics(event: "EngineEvent") -> tuple[Diagnostic, ...]:
+    """The event's message; nothing for one that is of no use to anybody."""
     diagnostic = event.diagnostic_event
     severities = {"error": Severity.ERROR, "warning": Severity.WARNING, "info": Severity.INFO}
     severity = severities.get(diagnostic.severity) if diagnostic else None
     if diagnostic is None or severity is None or diagnostic.ephemeral:
-        return None
+        return ()
     message = _COLOUR.sub("", diagnostic.message).strip()
     if "using pulumi-language-python from $PATH" in message or not message:
-        return None
-    return Diagnostic(severity, message, diagnostic.urn or "")
+        return ()
+    return (Diagnostic(severity, message, diagnostic.urn or ""),)
 
 
 _COLOUR = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from gitops.adapters.engine import DIGEST_KEY, PulumiEngine
+from gitops.adapters.engine import PulumiEngine
 from gitops.adapters.pulumi_process import PulumiProcess
+from gitops.adapters.secret_digests import DIGEST_KEY
 from gitops.toolchain import tools
 
 PROJECT = Path(__file__).parents[1] / "engine" / "tiny"
