@@ -1,7 +1,7 @@
 """From the engine's typed events to an `EngineRun`: which resources change, property by property."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -73,13 +73,11 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
     findings: list[PolicyFinding] = []
     resources: dict[str, ResourceState] = {}
     providers: dict[str, str] = {}
-    old_copies: dict[str, ResourceChange] = {}
+    events = tuple(events)
     for event in events:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             _note_provider(step, providers)
-            if step.op.value in _DELETES_OLD_COPY:
-                old_copies[step.urn] = _deleted_copy(step)
             change = _change(step, background)
             if change is None:
                 if step.op.value in _UNCHANGED:
@@ -102,9 +100,9 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
             diagnostics += _diagnostics(event)
         elif event.policy_event:
             findings.append(_finding(event.policy_event))
-    # What a replacement of this run deletes counts with it; what one before left behind is a change of its own.
-    left = [c for urn, c in old_copies.items() if urn not in changes or changes[urn].operation is not Operation.REPLACE]
-    all_changes = sorted([*changes.values(), *left], key=lambda c: (c.urn, c.operation))
+    replaced = {urn for urn, change in changes.items() if change.operation is Operation.REPLACE}
+    old_copies = (copy for copy in _deleted_copies(events) if copy.urn not in replaced)
+    all_changes = sorted([*changes.values(), *old_copies], key=lambda c: (c.urn, c.operation))
     return EngineRun(
         changes=tuple(replace(c, provider=_provider_label(c.provider, providers)) for c in all_changes),
         unchanged=len(unchanged - changes.keys()),
@@ -138,16 +136,19 @@ def _change(step: "StepEventMetadata", background: Background) -> ResourceChange
     )
 
 
-def _deleted_copy(step: "StepEventMetadata") -> ResourceChange:
-    """The deletion of a resource's old copy, which an apply that was cut short left behind its replacement."""
-    return ResourceChange(
-        urn=step.urn,
-        type=step.type,
-        operation=Operation.DELETE,
-        provider=(step.old.provider if step.old else "") or step.provider,
-        properties=(OLD_COPY,),
-        protected=bool(step.old and step.old.protect),
-    )
+def _deleted_copies(events: Iterable["EngineEvent"]) -> Iterator[ResourceChange]:
+    """The deletions of old copies: each belongs to a replacement, of this run or of one that was cut short."""
+    for event in events:
+        step = event.resource_pre_event.metadata if event.resource_pre_event else None
+        if step is not None and step.op.value in _DELETES_OLD_COPY:
+            yield ResourceChange(
+                urn=step.urn,
+                type=step.type,
+                operation=Operation.DELETE,
+                provider=(step.old.provider if step.old else "") or step.provider,
+                properties=(OLD_COPY,),
+                protected=bool(step.old and step.old.protect),
+            )
 
 
 def _properties(step: "StepEventMetadata", operation: Operation, background: Background) -> tuple[PropertyChange, ...]:
