@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,11 @@ def _up_stack(run: Run, stack: Stack) -> StackResult:
         tempfile.TemporaryDirectory(prefix="gitops-plan-") as scratch,
     ):
         history = records.trusted(run.ledger.records())
+        environment = _strictest(run, stack, history)
+        foreseen = gate.foresee(environment, stack, run.program.commit, run.pull_request, history)
+        if foreseen.outcome is not Outcome.ALLOW:
+            _show(terminal.verdict(foreseen))
+            _stop(run, stack, foreseen)
         if lease.taken_over or history.unfinished(stack):
             _settle(run, stack, history)
         saved = Path(scratch) / "plan.json"
@@ -150,13 +155,28 @@ def _up_stack(run: Run, stack: Stack) -> StackResult:
         cut_short = history.cut_short(stack)
         resumed = cut_short is not None and cut_short.commit == run.program.commit
         evidence = gate.gather(fresh, run.pull_request, history, resumed)
-        verdict = gate.decide(run.environment, fresh, evidence)
+        verdict = gate.decide(environment, fresh, evidence)
         _show(terminal.verdict(verdict))
         if verdict.outcome is not Outcome.ALLOW:
-            _stop(run, stack, fresh, evidence, verdict)
+            if evidence.approved is not None and evidence.approved.plan_digest != fresh.plan_digest:
+                _show(terminal.difference(compare(evidence.approved, fresh), evidence.approved, fresh))
+            _stop(run, stack, verdict, fresh)
         if run.dry_run:
             return StackResult(stack, Done.WOULD_APPLY, fresh)
         return _apply_and_verify(run, stack, fresh, saved, lease)
+
+
+def _strictest(run: Run, stack: Stack, history: records.History) -> Environment:
+    """The environment with as many approvals as its commit and the released one both ask for.
+
+    A commit that asks for fewer is itself held to what stood before it: it must not open the gate in front of itself.
+    """
+    release = history.release(stack)
+    if release is None:
+        return run.environment
+    before = run.context.config(run.context.repository.resolve(release.commit)).environment_of(stack)
+    needed = max(run.environment.approvals, before.approvals if before else 0)
+    return replace(run.environment, approvals=needed)
 
 
 def _preview(run: Run, stack: Stack, saved: Path) -> Plan:
@@ -201,10 +221,8 @@ def _apply_and_verify(run: Run, stack: Stack, fresh: Plan, saved: Path, lease: H
     return StackResult(stack, Done.RELEASED, fresh, checks)
 
 
-def _stop(run: Run, stack: Stack, fresh: Plan, evidence: gate.Evidence, verdict: Verdict) -> None:
+def _stop(run: Run, stack: Stack, verdict: Verdict, fresh: Plan | None = None) -> None:
     """Say why not, keep it in the ledger, and raise."""
-    if evidence.approved is not None and evidence.approved.plan_digest != fresh.plan_digest:
-        _show(terminal.difference(compare(evidence.approved, fresh), evidence.approved, fresh))
     reasons = [rule.reason for rule in verdict.rules if rule.outcome is verdict.outcome]
     if verdict.outcome is Outcome.WAIT:
         raise Waiting(
@@ -212,7 +230,8 @@ def _stop(run: Run, stack: Stack, fresh: Plan, evidence: gate.Evidence, verdict:
             hint="Run `gitops up` again when the approval is there.",
         )
     if not run.dry_run:
-        run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), "plan_digest": fresh.plan_digest})
+        digest = {"plan_digest": fresh.plan_digest} if fresh else {}
+        run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), **digest})
     raise Refused(
         f"{stack.label} is not applied and nothing was touched: {'; '.join(reasons)}.",
         hint="Preview the change again, have that plan approved, and run `gitops up` again.",

@@ -14,7 +14,7 @@ from gitops.config import Environment
 from gitops.flow.record import History
 from gitops.flow.resume import departures
 from gitops.flow.values import leaves
-from gitops.model import Outcome, Plan, PolicyLevel, PullRequest, RuleResult, UnknownValue, Verdict
+from gitops.model import Outcome, Plan, PolicyLevel, PullRequest, RuleResult, Stack, UnknownValue, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +55,49 @@ def _same_program(approved: Plan, fresh: Plan) -> bool:
     return (approved.inputs.files, approved.inputs.config) == (fresh.inputs.files, fresh.inputs.config)
 
 
+def foresee(
+    environment: Environment, stack: Stack, commit: str, asked: PullRequest | None, history: History
+) -> Verdict:
+    """What can be said before the program runs: without a reviewed plan and enough approvals of any plan, it need not.
+
+    A preview runs the commit's program with the credentials of the apply, so nobody's unreviewed commit gets one.
+    """
+    approved = history.plan_for(stack, asked.head) if asked else None
+    givers = {
+        approval.by
+        for approval in (asked.approvals if asked else ())
+        if asked
+        and approval.by != asked.author
+        and history.plan_for(stack, approval.commit, until=approval.at) is not None
+    }
+    evidence = Evidence(asked, approved, tuple(sorted(givers)))
+    return Verdict((_reviewed(stack, commit, evidence), _approvals(environment, evidence)))
+
+
 def decide(environment: Environment, fresh: Plan, evidence: Evidence) -> Verdict:
     """Every rule's answer."""
     return Verdict(
-        (_reviewed(fresh, evidence), _same_plan(fresh, evidence), _approvals(environment, evidence), _policy(fresh))
+        (
+            _reviewed(fresh.stack, fresh.commit, evidence),
+            _same_plan(fresh, evidence),
+            _approvals(environment, evidence),
+            _policy(fresh),
+        )
     )
 
 
-def _reviewed(fresh: Plan, evidence: Evidence) -> RuleResult:
+def _reviewed(stack: Stack, commit: str, evidence: Evidence) -> RuleResult:
     rule = "reviewed"
     request = evidence.pull_request
     if request is None:
         return RuleResult(
-            rule, Outcome.REFUSE, f"no pull request became commit {fresh.commit[:12]} on the environment's branch"
+            rule, Outcome.REFUSE, f"no pull request became commit {commit[:12]} on the environment's branch"
         )
     if evidence.approved is None:
         return RuleResult(
             rule,
             Outcome.REFUSE,
-            f"the ledger has no plan of {fresh.stack.label} for {request.head[:12]}, "
+            f"the ledger has no plan of {stack.label} for {request.head[:12]}, "
             f"the head of pull request #{request.number}",
         )
     return RuleResult(rule, Outcome.ALLOW, f"pull request #{request.number} was previewed at {request.head[:12]}")

@@ -17,7 +17,7 @@ from gitops.flow import lease as leases
 from gitops.flow import record as records
 from gitops.model import Holder, RecordKind
 from gitops.ports import LeaseMoved
-from tests.commands.world import DEV, World, wanting
+from tests.commands.world import DEV, GITOPS, World, wanting
 from tests.fakes.engine import FakeEngine
 from tests.fakes.leases import FakeLeases
 from tests.support import git
@@ -74,6 +74,30 @@ def test_a_direct_push_is_refused(world: World) -> None:
     with pytest.raises(Refused, match="no pull request became commit"):
         world.up()
     assert untouched(world)
+
+
+def test_no_program_runs_before_somebody_reviewed_and_approved_it(world: World) -> None:
+    world.push_to_main(SCALE)
+    with pytest.raises(Refused):
+        world.up()
+    world.reviewed(THREE)
+    previewed = len(world.engine.previews)
+    with pytest.raises(Waiting):
+        world.up()
+    assert len(world.engine.previews) == previewed == 1
+
+
+def test_a_change_cannot_lower_the_approvals_in_front_of_itself(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.up()
+    free = GITOPS.format(approvals=0)
+    world.reviewed({"gitops.yaml": free, "Pulumi.dev.yaml": wanting(web=31)}, branch="free")
+    with pytest.raises(Waiting, match="0 of 1"):
+        world.up()
+    world.host.approve(2, "bob")
+    assert only(world.up()).done is Done.RELEASED
+    world.reviewed({"Pulumi.dev.yaml": wanting(web=40)}, branch="later")
+    assert only(world.up()).done is Done.RELEASED
 
 
 def test_another_plan_than_the_reviewed_one_is_refused_with_the_difference(
