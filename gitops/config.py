@@ -1,7 +1,7 @@
 """gitops.yaml: from text to a valid `Config`, once; every error names file, line and key."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -52,6 +52,23 @@ class Config:
     def environment_of_branch(self, branch: str) -> Environment | None:
         """The environment that follows the branch, if any."""
         return next((e for e in self.environments if e.branch == branch), None)
+
+    def stacks_of(self, environment: Environment, stacks: Iterable[Stack]) -> tuple[Stack, ...]:
+        """Those of the stacks that the environment holds.
+
+        Raises ConfigError for one that another environment holds as well: its gate would be whichever was named.
+        """
+        held = tuple(stack for stack in stacks if environment.holds(stack))
+        for stack in held:
+            owners = [one.name for one in self.environments if one.holds(stack)]
+            if len(owners) > 1:
+                raise ConfigError(
+                    FILE,
+                    f"stack {stack.label} belongs to {' and to '.join(owners)}",
+                    key="environments",
+                    hint="Write the patterns under `stacks` so that each stack matches in one environment.",
+                )
+        return held
 
     def environment_of(self, stack: Stack) -> Environment | None:
         """The environment that holds the stack, if any."""

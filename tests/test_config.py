@@ -116,3 +116,15 @@ def test_an_environment_is_found_by_its_branch_and_by_its_stack() -> None:
     assert config.environment_of_branch("other") is None
     assert (found := config.environment_of(Stack("shop", "prod-eu"))) is not None
     assert found.name == "prod"
+
+
+def test_a_stack_of_two_environments_is_told() -> None:
+    config = parse(
+        b"{version: 1, environments: [{name: dev, branch: main, stacks: ['*'], approvals: 0},"
+        b" {name: prod, branch: prod, stacks: [prod], approvals: 2}]}"
+    )
+    dev, prod = Stack("shop", "dev"), Stack("shop", "prod")
+    assert config.stacks_of(config.environment("dev"), (dev,)) == (dev,)
+    for environment in config.environments:
+        with pytest.raises(ConfigError, match="stack shop/prod belongs to dev and to prod"):
+            config.stacks_of(environment, (dev, prod))

@@ -52,7 +52,7 @@ def preview(context: Context, request: Request) -> Review:
     history = records.History(ledger.records())
     affected = {one.stack: one for one in find_affected(repository, base, commit).stacks}
     with checked_out(context, commit) as program:
-        held = [stack for stack in program.snapshot.stacks if environment.holds(stack)]
+        held = settings.stacks_of(environment, program.snapshot.stacks)
         for stack in held:
             if stack not in affected and standing_release(context, history, stack, commit) is None:
                 affected[stack] = AffectedStack(stack, (_UNRELEASED,))

@@ -88,7 +88,7 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
     pull_request = context.host.pull_request_of(commit, environment.branch)
     with checked_out(context, commit) as program:
         run = Run(context, settings, environment, ledger, program, pull_request, request.dry_run)
-        held = [stack for stack in program.snapshot.stacks if environment.holds(stack)]
+        held = settings.stacks_of(environment, program.snapshot.stacks)
         history = records.trusted(ledger.records())
         results = []
         for wave in in_order(program.snapshot, named(held, request.stacks)):
