@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from gitops.errors import EngineFailed, ToolMissing
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LOOK_SECONDS = 0.2  # how often to look whether Pulumi has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +66,24 @@ class PulumiProcess:
         """
         reading, writing = os.pipe()
         with (
-            os.fdopen(reading, encoding="utf-8") as events,
+            os.fdopen(reading, "rb", buffering=0) as log,
             # The Kubernetes provider leaves copies of the kubeconfig, token included, among the temporary files.
             tempfile.TemporaryDirectory(prefix="gitops-run-") as private,
         ):
             own = replace(self, environment={**self.environment, "TMPDIR": private})
-            process = own._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,))
-            os.close(writing)
+            try:
+                process = own._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,))
+            finally:
+                os.close(writing)
             errors: list[str] = []
             watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)
             watcher.start()
             interrupted = False
-            lines = iter(events)
+            lines = _Lines(log.fileno(), process)
             while True:
                 try:
                     for line in lines:
-                        # Without its end, a line is what a killed Pulumi left: its exit code says the rest.
-                        if line.endswith("\n"):
-                            on_event(json.loads(line))
+                        on_event(json.loads(line))
                     process.wait()
                     break
                 except KeyboardInterrupt:
@@ -90,6 +92,8 @@ class PulumiProcess:
                         raise
                     interrupted = True
                     process.send_signal(signal.SIGINT)
+            # What outlives Pulumi belongs to nobody any more.
+            _end_group(process)
             watcher.join(timeout=5)
         return Finished(process.returncode, "", "".join(errors), interrupted)
 
@@ -114,6 +118,41 @@ class PulumiProcess:
             raise ToolMissing(
                 f"Pulumi is not at {self.executable}.", hint="Run `gitops toolchain install --for pipeline`."
             ) from None
+
+
+class _Lines:
+    """The whole lines that a process writes to a pipe, until it has ended.
+
+    The end of the pipe is no sign: plugins inherit it, and one that outlives Pulumi holds it open. A last line
+    without its end is left out; a killed Pulumi leaves one. Can be read on after an exception.
+    """
+
+    def __init__(self, pipe: int, process: "subprocess.Popen[str]") -> None:
+        self._pipe = pipe
+        self._process = process
+        self._pending = b""
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> bytes:
+        while b"\n" not in self._pending:
+            if not self._read():
+                raise StopIteration
+        line, _, self._pending = self._pending.partition(b"\n")
+        return line
+
+    def _read(self) -> bool:
+        """Wait for more; False when no more will come."""
+        while True:
+            # Asked before looking: what it wrote until its end is in the pipe by then.
+            ended = self._process.poll() is not None
+            if select.select([self._pipe], [], [], 0 if ended else _LOOK_SECONDS)[0]:
+                more = os.read(self._pipe, 1 << 16)
+                self._pending += more
+                return bool(more)
+            if ended:
+                return False
 
 
 def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> EngineFailed:

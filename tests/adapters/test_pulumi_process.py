@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
@@ -42,6 +43,21 @@ def test_a_line_that_a_killed_pulumi_left_half_written_is_no_event(tmp_path: Pat
     seen, finished = events_of(scripted(tmp_path, """printf '{"n": 1}\\n{"n": ' > $log; kill -9 $$"""), tmp_path)
     assert [event["n"] for event in seen] == [1]
     assert finished.code == -signal.SIGKILL
+
+
+def test_a_plugin_that_outlives_pulumi_is_not_waited_for_and_ended(tmp_path: Path) -> None:
+    """Seen with the Python language host when Pulumi failed at once: it held the event log open for five minutes."""
+    script = """printf '{"n": 1}\n' > $log; sleep 600 & echo $! > plugin; exit 255"""
+    started = time.monotonic()
+    seen, finished = events_of(scripted(tmp_path, script), tmp_path)
+    assert [event["n"] for event in seen] == [1]
+    assert finished.code == 255
+    assert time.monotonic() - started < 60
+    plugin = int((tmp_path / "plugin").read_text())
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(plugin) and psutil.Process(plugin).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_an_interrupt_is_passed_on_once_and_the_run_ends_in_good_order(tmp_path: Path) -> None:
