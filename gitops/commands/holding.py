@@ -70,7 +70,7 @@ class Held:
 @contextmanager
 def hold(context: Context, stack: Stack, seconds: int, tell: Callable[[str], None]) -> Iterator[Held]:
     """The stack is ours within the block. Raises Waiting when somebody holds it, RemoteUnreachable."""
-    held = _acquire(context, stack, seconds)
+    held = _acquire(context, stack, seconds, tell)
     if held.taken_over is not None:
         now = context.clock.now()
         tell(f"{stack.label}: took over the lease of {leases.describe(held.taken_over, now)}")
@@ -84,7 +84,7 @@ def hold(context: Context, stack: Stack, seconds: int, tell: Callable[[str], Non
         _release(held, tell)
 
 
-def _acquire(context: Context, stack: Stack, seconds: int) -> Held:
+def _acquire(context: Context, stack: Stack, seconds: int, tell: Callable[[str], None]) -> Held:
     now = context.clock.now()
     standing = context.leases.current(stack)
     if standing is not None and not leases.expired(standing, now):
@@ -92,7 +92,9 @@ def _acquire(context: Context, stack: Stack, seconds: int) -> Held:
             f"{stack.label} is leased to {leases.describe(standing, now)}.",
             hint="Run the same command again when that run has ended; a killed run's lease expires by itself.",
         )
-    wanted = leases.granted(stack, context.holder, now, seconds)
+    if standing is not None:
+        _watch(context, stack, standing, seconds, tell)
+    wanted = leases.granted(stack, context.holder, context.clock.now(), seconds)
     try:
         lease = context.leases.swap(stack, standing, wanted)
     except LeaseMoved:
@@ -100,6 +102,21 @@ def _acquire(context: Context, stack: Stack, seconds: int) -> Held:
             f"Somebody else was faster to lease {stack.label}.", hint="Run the same command again in a moment."
         ) from None
     return Held(context, stack, seconds, lease or wanted, taken_over=standing)
+
+
+def _watch(context: Context, stack: Stack, standing: Lease, seconds: int, tell: Callable[[str], None]) -> None:
+    """Look whether an expired lease is renewed after all: its holder's clock may be behind ours, and it at work.
+
+    A holder renews every third of the duration, so half of it is enough, by our own clock alone. Raises Waiting.
+    """
+    now = context.clock.now()
+    tell(f"{stack.label}: watching for {seconds / 2:.0f}s whether {leases.describe(standing, now)}, is alive")
+    context.clock.sleep(seconds / 2)
+    if context.leases.current(stack) != standing:
+        raise Waiting(
+            f"{stack.label} is leased to {leases.describe(standing, now)} by this machine's clock, and still at work.",
+            hint="Set the clocks of both machines, and run the same command again when that run has ended.",
+        )
 
 
 def _release(held: Held, tell: Callable[[str], None]) -> None:

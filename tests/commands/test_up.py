@@ -18,6 +18,7 @@ from gitops.flow import record as records
 from gitops.model import Holder, RecordKind
 from gitops.ports import LeaseMoved
 from tests.commands.world import DEV, GITOPS, World, wanting
+from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine
 from tests.fakes.leases import FakeLeases
 from tests.support import git
@@ -218,11 +219,33 @@ def test_an_expired_lease_is_taken_over_and_that_is_said(world: World, capsys: p
     assert world.kinds == ["repaired", *RELEASED]
 
 
-def take(world: World, name: str) -> None:
+class Renewing(FakeClock):
+    """A clock ten minutes ahead of eve's, on which she renews her lease while we sleep."""
+
+    world: World
+
+    def sleep(self, seconds: float) -> None:
+        take(self.world, "eve", seconds=1)
+        super().sleep(seconds)
+
+
+def test_a_live_lease_is_not_taken_by_a_machine_whose_clock_is_ahead(tmp_path: Path) -> None:
+    clock = Renewing()
+    clock.world = world = World(tmp_path, clock=clock)
+    world.reviewed(SCALE, "bob")
+    take(world, "eve")
+    world.clock.advance(600)
+    with pytest.raises(Waiting, match="still at work"):
+        world.up()
+    assert world.engine.applied == []
+    assert [lease.holder.name for lease in world.leases] == ["eve"]
+
+
+def take(world: World, name: str, seconds: int = 60) -> None:
     """Give dev's lease to somebody, whoever has it."""
     store = GitLeases(world.context().git)
     holder = Holder(name, "elsewhere", 9, "up", f"run of {name}")
-    store.swap(DEV, store.current(DEV), leases.granted(DEV, holder, world.clock.now(), 60))
+    store.swap(DEV, store.current(DEV), leases.granted(DEV, holder, world.clock.now(), seconds))
 
 
 def test_a_lease_that_is_lost_during_the_apply_means_no_release(world: World) -> None:
