@@ -87,7 +87,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
+    except OSError as error:
+        return _system_failed(error)
     return 0
+
+
+def _system_failed(error: OSError) -> int:
+    """Say what the machine refused (a full disk, missing rights) in one line; a reader that went away needs no words."""
+    if isinstance(error, BrokenPipeError):
+        # Python flushes standard output once more at its end, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    place = f": {error.filename}" if error.filename else ""
+    click.echo(f"Failed: {error.strerror or error}{place}", err=True)
+    return 1
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

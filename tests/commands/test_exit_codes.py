@@ -1,7 +1,10 @@
 """Exit codes and messages of the whole command line, as a shell sees them."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +140,24 @@ def test_the_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     told = capsys.readouterr().out
     assert all(f"\n  {verb} " in told for verb in VERBS)
+
+
+def test_a_full_disk_is_1_and_no_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = _help(stdout=full.fileno())
+    assert done.returncode == 1
+    assert "Failed: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_went_away_is_not_complained_about() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = _help(stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def _help(stdout: int) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-P", "-m", "gitops", "--help"]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
