@@ -93,7 +93,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _system_failed(error: OSError) -> int:
-    """Say what the machine refused (a full disk, missing rights) in one line; a reader that went away needs no words."""
+    """Say what the machine refused (a full disk, missing rights) in one line; a reader who left needs no words."""
     if isinstance(error, BrokenPipeError):
         # Python flushes standard output once more at its end, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
