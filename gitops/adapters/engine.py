@@ -66,7 +66,9 @@ class PulumiEngine:
             goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
             digests = {**hashing.result(), **self._secrets.of(process, folder, stack, *goals)}
         background = previews.Background(
-            state=plans.inputs_in_state(deployment, digests), goals=plans.inputs_in_saved_plan(document, digests)
+            state=plans.inputs_in_state(deployment, digests),
+            goals=plans.inputs_in_saved_plan(document, digests),
+            options=plans.options_in_saved_plan(document),
         )
         return Preview(
             run=previews.read(events, background, seconds),

@@ -144,6 +144,19 @@ def inputs_in_saved_plan(saved_plan: Mapping[str, Any], secret_digests: Mapping[
     return goals
 
 
+def options_in_saved_plan(saved_plan: Mapping[str, Any]) -> dict[str, dict[str, PropertyValue]]:
+    """URN → what a saved Pulumi plan says beyond inputs: which id is imported, whether a replacement deletes first."""
+    options: dict[str, dict[str, PropertyValue]] = {}
+    for urn, resource in (saved_plan.get("resourcePlans") or {}).items():
+        steps = resource.get("steps") or []
+        asked: dict[str, PropertyValue] = {"(import)": (resource.get("goal") or {}).get("id")}
+        if "create-replacement" in steps:
+            earlier = steps[: steps.index("create-replacement")]
+            asked["(delete before replace)"] = "delete-replaced" in earlier
+        options[urn] = {name: value for name, value in asked.items() if value}
+    return options
+
+
 def _contract(resource: Mapping[str, Any]) -> str:
     return "outputs" if resource.get("type") == STACK_TYPE else "inputs"
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from gitops.flow import values
@@ -55,11 +55,12 @@ class Background:
     """What the events alone do not say.
 
     `state` and `goals` map URNs to inputs (for the stack itself: its outputs), secrets digested: as they were
-    before the run, and what the program adds or updates.
+    before the run, and what the program adds or updates. `options` maps URNs to what is asked beyond inputs.
     """
 
     state: Mapping[str, PropertyValue]
     goals: Mapping[str, PropertyValue]
+    options: Mapping[str, Mapping[str, PropertyValue]] = field(default_factory=dict)
 
 
 NO_BACKGROUND = Background(state={}, goals={})
@@ -131,7 +132,7 @@ def _change(step: "StepEventMetadata", background: Background) -> ResourceChange
         type=step.type,
         operation=operation,
         provider=(state.provider if state else "") or step.provider,
-        properties=(*_properties(step, operation, background), *metadata),
+        properties=(*_properties(step, operation, background), *metadata, *_options(step, operation, background)),
         protected=bool(step.old and step.old.protect) or bool(step.new and step.new.protect),
     )
 
@@ -169,6 +170,20 @@ def _properties(step: "StepEventMetadata", operation: Operation, background: Bac
         replace(change, replaces=values.top_level(change.path) in replaces or change.path in replaces)
         for change in values.difference(_declared(old), _declared(new))
     )
+
+
+def _options(step: "StepEventMetadata", operation: Operation, background: Background) -> tuple[PropertyChange, ...]:
+    """What a step does beyond inputs, which no comparison of old and new shows: there is no old, or it is the same."""
+    asked = dict(background.options.get(step.urn, {}))
+    if operation is Operation.READ and step.new:
+        asked["(read)"] = step.new.id
+    if operation in (Operation.CREATE, Operation.IMPORT) and step.new and step.new.retain_on_delete:
+        asked["(retain on delete)"] = True
+    if step.op.value not in ("import", "import-replacement"):
+        asked.pop("(import)", None)
+    if operation is not Operation.REPLACE:
+        asked.pop("(delete before replace)", None)
+    return tuple(PropertyChange(path, PropertyKind.ADD, new=value) for path, value in sorted(asked.items()))
 
 
 def _declared(value: PropertyValue) -> PropertyValue:

@@ -270,3 +270,15 @@ def test_what_a_saved_plan_adds_and_updates_is_read_with_its_secrets() -> None:
         "u2": {"url": "x"},
         "u3": {},
     }
+
+
+def test_what_a_saved_plan_asks_beyond_inputs_is_told_apart() -> None:
+    def saved(steps: list[str], **goal: Any) -> dict[str, Any]:
+        return {"resourcePlans": {"a": {"goal": goal, "steps": steps}}}
+
+    first = ["delete-replaced", "replace", "create-replacement"]
+    last = ["create-replacement", "replace", "delete-replaced"]
+    assert plans.options_in_saved_plan(saved(["import"], id="vpc-1")) == {"a": {"(import)": "vpc-1"}}
+    assert plans.options_in_saved_plan(saved(first)) == {"a": {"(delete before replace)": True}}
+    assert plans.options_in_saved_plan(saved(last)) == {"a": {}}
+    assert plans.options_in_saved_plan({}) == {}

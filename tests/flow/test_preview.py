@@ -212,3 +212,26 @@ def test_provider_versions_are_the_highest_of_each_package() -> None:
         metadata["new"]["inputs"] = {"version": version}
         found.append(EngineEvent.from_json(copy))
     assert previews.provider_versions(found) == {"aws": "7.21.0"}
+
+
+def test_what_is_asked_beyond_inputs_is_part_of_the_change() -> None:
+    def properties(operation: str, **new: Any) -> dict[str, Any]:
+        state = {"urn": ONE, "type": "things:index:Thing", "custom": True, "id": "", "inputs": {}, "outputs": {}}
+        step = {
+            "op": operation,
+            "urn": ONE,
+            "type": state["type"],
+            "provider": "",
+            "old": None,
+            "new": {**state, **new},
+        }
+        event = EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resourcePreEvent": {"metadata": step}})
+        options = {ONE: {"(import)": "vpc-1", "(delete before replace)": True}}
+        (change,) = previews.read([event], Background({}, {}, options)).changes
+        return {p.path: p.new for p in change.properties}
+
+    assert properties("import") == {"(import)": "vpc-1"}
+    assert properties("read", id="vpc-2") == {"(read)": "vpc-2"}
+    assert properties("create", retainOnDelete=True) == {"(retain on delete)": True}
+    assert properties("create") == {}
+    assert properties("replace") == {"(delete before replace)": True}
