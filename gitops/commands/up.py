@@ -154,7 +154,9 @@ def _up_stack(run: Run, stack: Stack) -> StackResult:
             fresh = _preview(run, stack, saved)
         cut_short = history.cut_short(stack)
         resumed = cut_short is not None and cut_short.commit == run.program.commit
-        evidence = gate.gather(fresh, run.pull_request, history, resumed)
+        # Asked again: previews and the stacks before this one take minutes, in which an approval can be taken back.
+        asked = run.context.host.pull_request_of(run.program.commit, environment.branch)
+        evidence = gate.gather(fresh, asked, history, resumed)
         verdict = gate.decide(environment, fresh, evidence)
         _show(terminal.verdict(verdict))
         if verdict.outcome is not Outcome.ALLOW:

@@ -3,7 +3,8 @@
 import json
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from gitops.errors import EngineFailed, Failed, GitOpsError, LedgerBroken, Refus
 from gitops.flow import lease as leases
 from gitops.flow import record as records
 from gitops.model import Holder, RecordKind
-from gitops.ports import LeaseMoved
+from gitops.ports import LeaseMoved, Preview
 from tests.commands.world import DEV, GITOPS, World, wanting
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine
@@ -86,6 +87,34 @@ def test_no_program_runs_before_somebody_reviewed_and_approved_it(world: World) 
     with pytest.raises(Waiting):
         world.up()
     assert len(world.engine.previews) == previewed == 1
+
+
+@dataclass
+class Meanwhile(FakeEngine):
+    """An engine during whose previews something else happens."""
+
+    happens: Callable[[], None] = lambda: None
+
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
+        self.happens()
+        return super().preview(folder, stack, save_plan=save_plan, refresh=refresh)
+
+
+def test_an_approval_that_is_taken_back_during_the_preview_does_not_count(tmp_path: Path) -> None:
+    engine = Meanwhile()
+    world = World(tmp_path, engine=engine)
+    world.reviewed(SCALE, "bob")
+    file = world.remote / "pull-requests.json"
+
+    def take_back() -> None:
+        entries = json.loads(file.read_text())
+        entries[0]["approvals"] = []
+        file.write_text(json.dumps(entries))
+
+    engine.happens = take_back
+    with pytest.raises(Waiting, match="0 of 1"):
+        world.up()
+    assert untouched(world)
 
 
 def test_a_change_cannot_lower_the_approvals_in_front_of_itself(world: World) -> None:
