@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import git
 
@@ -139,7 +139,7 @@ _LOST_RACE = re.compile(
 
 
 @contextmanager
-def _as_file(content: bytes) -> Iterator[IO[bytes] | None]:
+def _as_file(content: bytes) -> Iterator[BinaryIO | None]:
     """What a command reads: a real file, which GitPython hands on; None for nothing."""
     if not content:
         yield None

@@ -33,6 +33,7 @@ class Request:
     environment: str | None = None
     stacks: tuple[str, ...] = ()
     record: bool = True
+    comment_on: int | None = None
 
 
 def preview(context: Context, request: Request) -> Review:
@@ -64,6 +65,9 @@ def preview(context: Context, request: Request) -> Review:
                 lambda stack: _review(program, environment, head, affected.get(stack) or AffectedStack(stack, ())), wave
             )
     review = Review(environment.name, base, head, tuple(reviews), unaffected=len(held) - len(reviews))
+    # The comment first: a plan that is on record can be approved, so its reviewers must be able to see it.
+    if request.comment_on is not None:
+        context.host.comment(request.comment_on, comments.marker(review.environment), comments.render(review))
     if request.record:
         _record(context, ledger, history, review)
     return review
@@ -94,11 +98,6 @@ def _branch(context: Context, base: str | None) -> str | None:
 
 def _tell(text: str) -> None:
     click.echo(text, err=True)
-
-
-def post(context: Context, review: Review, number: int) -> None:
-    """Put the review on the pull request, in place of the one before."""
-    context.host.comment(number, comments.marker(review.environment), comments.render(review))
 
 
 def write_step_summary(review: Review) -> None:
@@ -160,10 +159,9 @@ def command(
     """
     if comment and pull_request is None:
         raise click.UsageError("--comment needs --pull-request NUMBER")
-    review = preview(context, Request(base, head, environment, stacks, record=not no_record))
+    comment_on = pull_request if comment else None
+    review = preview(context, Request(base, head, environment, stacks, record=not no_record, comment_on=comment_on))
     write_step_summary(review)
-    if pull_request is not None and comment:
-        post(context, review, pull_request)
     if as_json:
         click.echo(json.dumps(as_document(review), indent=2))
     elif markdown:

@@ -34,7 +34,8 @@ def following(record: Record, last: Record | None) -> Record:
     """The record in its place behind `last`."""
     if last is None:
         return replace(record, sequence=1, previous="")
-    return replace(record, sequence=last.sequence + 1, previous=digest_of(last))
+    # Clocks differ; time on the ledger never runs backwards, or a plan could be dated before the approval it needs.
+    return replace(record, sequence=last.sequence + 1, previous=digest_of(last), at=max(record.at, last.at))
 
 
 def encode(record: Record) -> bytes:
@@ -64,6 +65,8 @@ def problems(records: Sequence[Record]) -> tuple[str, ...]:
         expected = digest_of(previous) if previous else ""
         if record.previous != expected:
             found.append(f"record {index} does not follow record {index - 1}: one of the two was altered")
+        elif previous and record.at < previous.at:
+            found.append(f"record {index} is dated before record {index - 1}")
         previous = record
     return tuple(found)
 

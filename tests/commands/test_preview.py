@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gitops.commands import preview as previewing
-from gitops.errors import ConfigError, Failed, Refused, RemoteUnreachable, UsageError
+from gitops.errors import ConfigError, Failed, GitOpsError, Refused, RemoteUnreachable, UsageError
 from gitops.flow.comment import PreviewFailure, marker
 from gitops.model import Plan, RecordKind
 from tests.commands.world import World, wanting
@@ -93,6 +93,14 @@ def test_the_comment_is_put_on_the_pull_request_once(world: World) -> None:
     assert comments[0].startswith(marker("dev"))
     with pytest.raises(Exception, match="--comment needs --pull-request"):
         world.run(previewing.command, "--base", "origin/main", "--comment")
+
+
+def test_a_plan_whose_comment_could_not_be_posted_is_not_on_record(world: World) -> None:
+    world.open(SCALE)
+    git.git(world.clone, "fetch", "--quiet")
+    with pytest.raises(GitOpsError):
+        world.run(previewing.command, "--base", "origin/main", "--pull-request", "99", "--comment")
+    assert world.records == ()
 
 
 def test_the_json_form_is_one_object_on_standard_output(world: World, capsys: pytest.CaptureFixture[str]) -> None:

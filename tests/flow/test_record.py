@@ -48,6 +48,14 @@ def test_a_chain_that_was_written_holds() -> None:
     assert [record.sequence for record in THREE] == [1, 2, 3]
 
 
+def test_time_never_runs_backwards_on_the_ledger() -> None:
+    late, early = made(RecordKind.PLAN, minutes=5), made(RecordKind.APPLIED, minutes=1)
+    placed = chain(late, early)
+    assert placed[1].at == late.at
+    back_dated = (placed[0], replace(placed[1], at=early.at))
+    assert records.problems(back_dated) == ("record 2 is dated before record 1",)
+
+
 FIELDS: dict[str, Any] = {
     "kind": RecordKind.REFUSED,
     "at": NOW + timedelta(microseconds=1),
