@@ -262,16 +262,18 @@ def tree(chains: Sequence[Mapping[str, float]], depth: int, least: float = 0.03)
             for end in range(1, min(len(parts), depth) + 1):
                 total[parts[:end]] += seconds / len(chains)
 
-    def below(prefix: tuple[str, ...], indent: str) -> Iterator[str]:
+    def below(prefix: tuple[str, ...], indent: str, label: str) -> Iterator[str]:
         inner = [(path, s) for path, s in total.items() if path[:-1] == prefix and s >= least]
         for path, seconds in sorted(inner, key=lambda one: -one[1]):
-            # A function that only calls another one says nothing: the other is shown in its place.
-            only = any(s > 0.98 * seconds for deeper, s in total.items() if deeper[:-1] == path)
-            if not only:
-                yield f"{seconds:8.2f}  {indent}{path[-1]}"
-            yield from below(path, indent if only else indent + "  ")
+            # A row of functions that each only call the next is one line: where it begins … where it ends.
+            begins = label or path[-1]
+            if any(s > 0.98 * seconds for deeper, s in total.items() if deeper[:-1] == path):
+                yield from below(path, indent, begins)
+            else:
+                yield f"{seconds:8.2f}  {indent}{begins if begins == path[-1] else f'{begins} … {path[-1]}'}"
+                yield from below(path, f"{indent}  ", "")
 
-    return below((), "")
+    return below((), "", "")
 
 
 def main() -> None:
