@@ -16,5 +16,6 @@ def test_the_story_goes_as_told(tmp_path: Path) -> None:
         [*command, "--folder", str(tmp_path / "sandbox")], capture_output=True, text=True, timeout=900, check=False
     )
     assert told.returncode == 0, told.stdout[-4000:] + told.stderr[-2000:]
-    assert "refused  dev" in told.stdout
+    assert "✓ the refused apply touched nothing" in told.stdout
+    assert "✓ seven releases and one refusal are on record" in told.stdout
     assert not (tmp_path / "sandbox").exists()
