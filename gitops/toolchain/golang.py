@@ -100,7 +100,7 @@ def explain(doing: str, done: Finished, places: Places) -> ToolchainError:
     offline = ("connection refused", "dial tcp", "no such host", "i/o timeout", "proxyconnect", "tls handshake", "eof")
     refused = ("403 forbidden", "404 not found", "410 gone", "502 bad gateway", "503 service unavailable")
     if any(word in output for word in (*offline, *refused)):
-        proxy = places.environ.get("GOPROXY") or "https://proxy.golang.org"
+        proxy = places.environ.get("GOPROXY") or "Go's default"
         return ToolchainError(
             f"{doing}: the Go module proxy ({proxy}) cannot be reached, or does not have a module.\n{done.tail(3)}",
             hint="Check the network, or set GOPROXY to a proxy of your own, or GITOPS_TOOLCHAIN_MIRROR to a folder of "

@@ -1,27 +1,20 @@
 """`gitops up`: the whole way from a commit to a release, or to a named reason why not."""
 
 import json
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from gitops.adapters.leases import GitLeases
 from gitops.commands import up as upping
-from gitops.commands.holding import Held, hold
 from gitops.commands.up import Done, StackResult
 from gitops.errors import EngineFailed, Failed, GitOpsError, LedgerBroken, Refused, RemoteUnreachable, Waiting
-from gitops.flow import lease as leases
 from gitops.flow import record as records
-from gitops.model import Holder, RecordKind
-from gitops.ports import LeaseMoved, Preview
+from gitops.model import RecordKind
+from gitops.ports import Preview
 from tests.commands.world import DEV, GITOPS, World, wanting
-from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine
-from tests.fakes.leases import FakeLeases
 from tests.support import git
 
 SCALE = {"Pulumi.dev.yaml": wanting(web=20)}
@@ -227,135 +220,6 @@ def test_a_state_that_moves_between_preview_and_apply_is_refused(world: World) -
     assert world.kinds == []
 
 
-def test_a_stack_that_somebody_holds_is_waited_for(world: World) -> None:
-    world.reviewed(SCALE, "bob")
-    take(world, "eve")
-    with pytest.raises(Waiting, match="leased to eve on elsewhere"):
-        world.up()
-    assert world.engine.applied == []
-    assert [lease.holder.name for lease in world.leases] == ["eve"]
-
-
-def test_an_expired_lease_is_taken_over_and_that_is_said(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.reviewed(SCALE, "bob")
-    take(world, "eve")
-    world.clock.advance(120)
-    world.engine.settled = ("ended 1 process that the killed run left",)
-    assert only(world.up()).done is Done.RELEASED
-    told = capsys.readouterr().err
-    assert "took over the lease of eve on elsewhere" in told
-    assert "ended 1 process" in told
-    assert world.kinds == ["repaired", *RELEASED]
-
-
-class Renewing(FakeClock):
-    """A clock ten minutes ahead of eve's, on which she renews her lease while we sleep."""
-
-    world: World
-
-    def sleep(self, seconds: float) -> None:
-        take(self.world, "eve", seconds=1)
-        super().sleep(seconds)
-
-
-def test_a_live_lease_is_not_taken_by_a_machine_whose_clock_is_ahead(tmp_path: Path) -> None:
-    clock = Renewing()
-    clock.world = world = World(tmp_path, clock=clock)
-    world.reviewed(SCALE, "bob")
-    take(world, "eve")
-    world.clock.advance(600)
-    with pytest.raises(Waiting, match="still at work"):
-        world.up()
-    assert world.engine.applied == []
-    assert [lease.holder.name for lease in world.leases] == ["eve"]
-
-
-def take(world: World, name: str, seconds: int = 60) -> None:
-    """Give dev's lease to somebody, whoever has it."""
-    store = GitLeases(world.context().git)
-    holder = Holder(name, "elsewhere", 9, "up", f"run of {name}")
-    store.swap(DEV, store.current(DEV), leases.granted(DEV, holder, world.clock.now(), seconds))
-
-
-def test_a_lease_that_is_lost_during_the_apply_means_no_release(world: World) -> None:
-    world.reviewed(SCALE, "bob")
-    world.engine.during_apply = lambda: take(world, "eve")
-    with pytest.raises(Failed, match="was lost: it went to eve"):
-        world.up()
-    assert world.kinds == ["apply started"]
-    assert [lease.holder.name for lease in world.leases] == ["eve"]
-    world.engine.during_apply = lambda: None
-    world.clock.advance(120)
-    assert only(world.up()).done is Done.RELEASED
-    assert world.kinds == ["apply started", *RELEASED]
-
-
-def test_a_lease_that_is_lost_before_the_apply_means_no_apply(world: World) -> None:
-    world.reviewed(SCALE, "bob")
-    world.engine.before_apply = lambda: take(world, "eve")
-    with pytest.raises(Failed, match="was lost: it went to eve"):
-        world.up()
-    assert world.engine.applied == []
-    assert world.kinds == []
-
-
-def test_the_heartbeat_renews_the_lease_while_the_work_goes_on(world: World) -> None:
-    context = world.context()
-    context.leases = FakeLeases()
-    with hold(context, DEV, 1, lambda _text: None):
-        first = context.leases.current(DEV)
-        world.clock.advance(30)
-        renewed = wait_for_another(context.leases, first)
-        assert (renewed.acquired_at, renewed.holder) == (first.acquired_at, first.holder)
-        assert (renewed.expires_at - first.expires_at).total_seconds() == 30
-    assert context.leases.current(DEV) is None
-
-
-def wait_for_another(store: FakeLeases, first: leases.Lease) -> leases.Lease:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        current = store.current(DEV)
-        if current is not None and current.expires_at != first.expires_at:
-            return current
-        time.sleep(0.02)
-    raise AssertionError("the lease was not renewed")
-
-
-class AnswerLost(FakeLeases):
-    """The remote takes the next move, but its answer does not arrive."""
-
-    losing = False
-
-    def swap(self, stack: object, expected: object, wanted: object) -> object:
-        moved = super().swap(stack, expected, wanted)
-        if self.losing:
-            self.losing = False
-            raise RemoteUnreachable("Could not write to remote 'origin': the connection broke")
-        return moved
-
-
-def test_a_renewal_whose_answer_was_lost_is_recognised_as_ours(world: World) -> None:
-    context = world.context()
-    store = context.leases = AnswerLost()
-    lease = store.swap(DEV, None, leases.granted(DEV, context.holder, world.clock.now(), 60))
-    held = Held(context, DEV, 60, lease)
-    store.losing = True
-    with pytest.raises(RemoteUnreachable):
-        held.must_be_ours()
-    held.must_be_ours()
-    assert held.lease == store.current(DEV)
-
-
-def test_a_removed_lease_is_lost(world: World) -> None:
-    context = world.context()
-    context.leases = FakeLeases()
-    lease = context.leases.swap(DEV, None, leases.granted(DEV, context.holder, world.clock.now(), 60))
-    held = Held(context, DEV, 60, lease)
-    context.leases.swap(DEV, lease, None)
-    with pytest.raises(Failed, match="somebody removed it"):
-        held.must_be_ours()
-
-
 def test_a_failed_apply_is_recorded_and_the_next_run_finishes_the_plan(world: World) -> None:
     world.reviewed(THREE, "bob")
     world.engine.fails_after = 1
@@ -527,46 +391,3 @@ def test_the_json_form_is_one_object_on_standard_output(world: World, capsys: py
     assert document["format"] == 1
     assert [(one["stack"], one["result"]) for one in document["stacks"]] == [("shop/dev", "released")]
     assert document["stacks"][0]["changes"][0]["properties"][0]["new"] == 20
-
-
-def test_two_runs_at_once_apply_once(world: World) -> None:
-    world.reviewed(SCALE, "bob")
-    entered, leave = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        entered.set()
-        leave.wait(30)
-
-    world.engine.during_apply = wait
-    done: list[tuple[StackResult, ...]] = []
-    first = threading.Thread(target=lambda: done.append(world.up("ada")))
-    first.start()
-    assert entered.wait(30)
-    with pytest.raises(Waiting, match="leased to ada"):
-        world.up("eve")
-    leave.set()
-    first.join()
-    assert only(done[0]).done is Done.RELEASED
-    assert world.engine.applied == ["dev"]
-
-
-def test_losing_the_race_for_a_free_stack_is_waiting(world: World) -> None:
-    context = world.context()
-
-    class TakenMeanwhile(FakeLeases):
-        def swap(self, stack: object, expected: object, wanted: object) -> object:
-            raise LeaseMoved
-
-    context.leases = TakenMeanwhile()
-    with pytest.raises(Waiting, match="Somebody else was faster"), hold(context, DEV, 60, print):
-        pass
-
-
-def test_an_expired_lease_of_ours_from_another_run_is_not_ours(world: World) -> None:
-    context = world.context()
-    context.leases = FakeLeases()
-    lease = context.leases.swap(DEV, None, leases.granted(DEV, context.holder, world.clock.now(), 60))
-    other = replace(lease.holder, run="another run")
-    context.leases.swap(DEV, lease, leases.granted(DEV, other, world.clock.now(), 60))
-    with pytest.raises(Failed, match="it went to"):
-        Held(context, DEV, 60, lease).must_be_ours()
