@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,37 +66,26 @@ class PulumiProcess:
         the running operations and stops. A second one ends the whole process group at once.
         """
         reading, writing = os.pipe()
+        errors: list[str] = []
         with (
             os.fdopen(reading, "rb", buffering=0) as log,
             # The Kubernetes provider leaves copies of the kubeconfig, token included, among the temporary files.
             tempfile.TemporaryDirectory(prefix="gitops-run-") as private,
+            _Interrupts() as interrupts,
         ):
             own = replace(self, environment={**self.environment, "TMPDIR": private})
             try:
                 process = own._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,))
             finally:
                 os.close(writing)
-            errors: list[str] = []
             watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)
             watcher.start()
-            interrupted = False
-            lines = _Lines(log.fileno(), process)
-            while True:
-                try:
-                    for line in lines:
-                        on_event(json.loads(line))
-                    process.wait()
-                    break
-                except KeyboardInterrupt:
-                    if interrupted:
-                        _end_group(process)
-                        raise
-                    interrupted = True
-                    process.send_signal(signal.SIGINT)
+            for line in _Lines(log.fileno(), process, lambda: interrupts.pass_on(process)):
+                on_event(json.loads(line))
             # What outlives Pulumi belongs to nobody any more.
             _end_group(process)
             watcher.join(timeout=5)
-        return Finished(process.returncode, "", "".join(errors), interrupted)
+        return Finished(process.returncode, "", "".join(errors), interrupts.passed_on > 0)
 
     def _start(self, folder: Path, arguments: Sequence[str], pipes: Sequence[int]) -> "subprocess.Popen[str]":
         try:
@@ -124,35 +114,68 @@ class _Lines:
     """The whole lines that a process writes to a pipe, until it has ended.
 
     The end of the pipe is no sign: plugins inherit it, and one that outlives Pulumi holds it open. A last line
-    without its end is left out; a killed Pulumi leaves one. Can be read on after an exception.
+    without its end is left out; a killed Pulumi leaves one. `meanwhile` is called several times a second.
     """
 
-    def __init__(self, pipe: int, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, pipe: int, process: "subprocess.Popen[str]", meanwhile: Callable[[], None]) -> None:
         self._pipe = pipe
         self._process = process
-        self._pending = b""
+        self._meanwhile = meanwhile
 
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> bytes:
-        while b"\n" not in self._pending:
-            if not self._read():
-                raise StopIteration
-        line, _, self._pending = self._pending.partition(b"\n")
-        return line
-
-    def _read(self) -> bool:
-        """Wait for more; False when no more will come."""
+    def __iter__(self) -> Iterator[bytes]:
+        pending, closed = b"", False
         while True:
+            self._meanwhile()
             # Asked before looking: what it wrote until its end is in the pipe by then.
             ended = self._process.poll() is not None
-            if select.select([self._pipe], [], [], 0 if ended else _LOOK_SECONDS)[0]:
+            if closed:
+                time.sleep(0 if ended else _LOOK_SECONDS)
+            elif select.select([self._pipe], [], [], 0 if ended else _LOOK_SECONDS)[0]:
                 more = os.read(self._pipe, 1 << 16)
-                self._pending += more
-                return bool(more)
+                closed = not more
+                *lines, pending = (pending + more).split(b"\n")
+                yield from lines
+                continue
             if ended:
-                return False
+                return
+
+
+class _Interrupts:
+    """Ctrl-C and SIGTERM while a process runs: noted the moment they come, and passed on to it from a safe place.
+
+    An exception in the middle of starting a process would lose the process. The first one is passed on, the second
+    ends the whole group. One that comes too late for that is raised when the block ends. Only the main thread gets
+    signals, so in others this does nothing.
+    """
+
+    def __init__(self) -> None:
+        self._noted = 0
+        self.passed_on = 0
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "_Interrupts":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._noted > self.passed_on or self.passed_on > 1:
+            raise KeyboardInterrupt
+
+    def pass_on(self, process: "subprocess.Popen[str]") -> None:
+        """Give the process what was noted since the last call."""
+        while self.passed_on < self._noted:
+            self.passed_on += 1
+            if self.passed_on == 1:
+                process.send_signal(signal.SIGINT)
+            else:
+                _end_group(process)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self._noted += 1
 
 
 def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> EngineFailed:

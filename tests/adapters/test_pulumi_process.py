@@ -76,6 +76,14 @@ printf '{"n": 1}\\n' > $log; touch ready; while :; do sleep 0.05; done"""
     assert finished.interrupted
 
 
+@pytest.mark.parametrize("attempt", range(20))
+def test_an_interrupt_while_pulumi_is_being_started_is_passed_on_too(tmp_path: Path, attempt: int) -> None:
+    script = """trap 'exit 1' INT
+kill -INT $PPID; while :; do sleep 0.05; done"""
+    _, finished = events_of(scripted(tmp_path, script), tmp_path)
+    assert (finished.code, finished.interrupted) == (1, True)
+
+
 def test_its_temporary_files_are_gone_with_the_run(tmp_path: Path) -> None:
     events_of(scripted(tmp_path, 'echo "$TMPDIR" > where; touch "$TMPDIR/kubeconfig"'), tmp_path)
     assert not Path((tmp_path / "where").read_text().strip()).exists()
