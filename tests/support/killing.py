@@ -17,7 +17,8 @@ from gitops.adapters.leftovers import PROCESS_VARIABLE, RUN_VARIABLE, orphans
 from gitops.adapters.pulumi_process import PulumiProcess
 
 STACK = "dev"
-RUN = "killed-run"
+# Each worker of pytest-xdist has runs of its own: ending the leftovers of one must not end another's update.
+RUN = f"killed-run-{os.getpid()}"
 
 
 @dataclass(frozen=True)
