@@ -14,6 +14,7 @@ from gitops.config import Environment
 from gitops.context import Context, Ledger, require_environment
 from gitops.errors import EngineFailed, Failed
 from gitops.flow import comment as comments
+from gitops.flow import plan as plans
 from gitops.flow import record as records
 from gitops.flow import values
 from gitops.flow.comment import PreviewFailure, Review, StackReview
@@ -87,7 +88,7 @@ def _record(context: Context, ledger: Ledger, history: records.History, review: 
         if isinstance(one.result, Plan):
             known = history.plan_for(one.stack, review.head)
             if known is None or known.plan_digest != one.result.plan_digest:
-                body = {"plan": values.pack(one.result)}
+                body = {"plan": plans.to_body(one.result)}
                 now = context.clock.now()
                 ledger.append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
 
