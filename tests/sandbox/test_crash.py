@@ -55,10 +55,9 @@ def test_an_interrupted_up_cleans_up_after_itself(small: Path, tmp_path: Path, n
     folder = Folder(tmp_path / "one")
     up = begin_up(folder, small)
     time.sleep(0.5)
-    record = folder.read()
     os.killpg(up.pid, number)
     assert up.wait(timeout=30) != 0
-    nothing_left(folder, record)
+    nothing_left(folder)
 
 
 @pytest.mark.parametrize("after", [0.0, 0.3, 1.5], ids="killed after {}s".format)
@@ -66,12 +65,11 @@ def test_down_ends_what_a_killed_up_left(small: Path, tmp_path: Path, after: flo
     folder = Folder(tmp_path / "one")
     up = begin_up(folder, small)
     time.sleep(after)
-    record = folder.read()
     up.kill()
     up.wait()
     assert processes.marked(folder.root)
     assert lifecycle.down(folder).removed
-    nothing_left(folder, record)
+    nothing_left(folder)
 
 
 def test_up_after_a_killed_up_begins_anew(small: Path, tmp_path: Path) -> None:
@@ -92,19 +90,17 @@ def test_up_after_a_killed_up_begins_anew(small: Path, tmp_path: Path) -> None:
 
 def test_down_finds_the_processes_of_a_folder_that_was_deleted(small: Path, tmp_path: Path) -> None:
     with running_sandbox(tmp_path / "one", small) as made:
-        record = made.folder.read()
         shutil.rmtree(made.folder.root)
         ended = lifecycle.down(made.folder)
         assert (ended.processes >= len(Part), ended.removed) == (True, False)
-        nothing_left(made.folder, record)
+        nothing_left(made.folder)
 
 
 def test_down_works_on_a_record_that_cannot_be_read(small: Path, tmp_path: Path) -> None:
     with running_sandbox(tmp_path / "one", small) as made:
-        record = made.folder.read()
         made.folder.record_file.write_text("{")
         assert lifecycle.down(made.folder).removed
-        nothing_left(made.folder, record)
+        nothing_left(made.folder)
 
 
 def test_down_where_nothing_is_does_nothing(tmp_path: Path) -> None:

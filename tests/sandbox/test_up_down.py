@@ -160,7 +160,7 @@ def test_two_sandboxes_side_by_side_do_not_meet(running: Sandbox, small: Path, t
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "only-here"}}
         assert other.kubernetes.call("POST", "/api/v1/namespaces", namespace)[0] == 201
         assert running.kubernetes.get("/api/v1/namespaces/only-here") is None
-    nothing_left(other.folder, theirs)
+    nothing_left(other.folder)
     assert status.look(running.folder).ready
 
 
@@ -180,9 +180,8 @@ def test_two_ups_at_once_make_one_sandbox(small: Path, tmp_path: Path, running: 
         assert sorted(outcome.fresh for outcome in outcomes) == [False, True]
         assert len(processes.marked(folder.root)) == len(Part)
     finally:
-        record = folder.read()
         lifecycle.down(folder)
-    nothing_left(folder, record)
+    nothing_left(folder)
 
 
 def test_a_part_that_dies_at_start_is_named_with_its_last_words_and_nothing_stays(
