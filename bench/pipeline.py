@@ -39,7 +39,7 @@ MIB = 1024 * 1024
 SAMPLING_SECONDS = 0.1
 
 PULUMI_PREVIEW = "pulumi preview"
-GITOPS_LOOK = "gitops preview --no-record"
+GITOPS_LOOK = "gitops preview, a look"
 GITOPS_PREVIEW = "gitops preview"
 PULUMI_UP = "pulumi up"
 PULUMI_VERIFY = "pulumi preview --refresh"
@@ -209,10 +209,8 @@ def one_round(bench: Bench, number: int) -> None:
     request = opened[0] if opened else ""
     turns: list[Callable[[], None]] = [
         lambda: bench.measure_pulumi(PULUMI_PREVIEW, "preview"),
-        lambda: bench.measure_gitops(GITOPS_LOOK, "preview", "--base", "origin/main", "--no-record"),
-        lambda: bench.measure_gitops(
-            GITOPS_PREVIEW, "preview", "--base", "origin/main", "--pull-request", request, "--comment"
-        ),
+        lambda: bench.measure_gitops(GITOPS_LOOK, "preview", "--base", "origin/main"),
+        lambda: bench.measure_gitops(GITOPS_PREVIEW, "preview", "--base", "origin/main", "--pull-request", request),
     ]
     for turn in turns if number % 2 else reversed(turns):
         turn()

@@ -321,7 +321,10 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request as the pipeline needs it; `merged_as` is the commit it became on `base` (None: open)."""
+    """A pull request as the pipeline needs it; `merged_as` is the commit it became on `base` (None: open).
+
+    `contributors` wrote or committed something in it; the author is one of them.
+    """
 
     number: int
     title: str
@@ -330,6 +333,7 @@ class PullRequest:
     head: str
     approvals: tuple[Approval, ...] = ()
     merged_as: str | None = None
+    contributors: tuple[str, ...] = ()
 
 
 class Outcome(StrEnum):
@@ -342,11 +346,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """One rule of a gate, what it found, and why."""
+    """One rule of a gate, what it looked at, what it found, and why."""
 
     rule: str
     outcome: Outcome
     reason: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,6 +417,8 @@ class RecordKind(StrEnum):
     REFUSED = "refused"
     REPAIRED = "repaired"
     RELEASE = "release"
+    SUPERSEDED = "superseded"
+    BREAK_GLASS = "break glass"
 
 
 @dataclass(frozen=True, slots=True)

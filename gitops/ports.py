@@ -80,8 +80,19 @@ class EngineReader(Protocol):
 class EngineWriter(Protocol):
     """Engine runs that change infrastructure or state."""
 
-    def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[ResourceStep], None]) -> EngineRun:
-        """Apply exactly the saved plan. Raises EngineFailed; what was done until then is in the state."""
+    def apply(
+        self,
+        folder: Path,
+        stack: str,
+        plan: Path,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> EngineRun:
+        """Apply exactly the saved plan. Raises EngineFailed; what was done until then is in the state.
+
+        `must_stop` is asked all the while: as soon as it gives a reason, the running operations are finished, the
+        rest is left, and the reason is raised.
+        """
 
     def settle(self, folder: Path, stack: str, *, previous_run: str = "") -> tuple[str, ...]:
         """Bring the state to the truth after a run that was cut short.

@@ -94,13 +94,20 @@ class PulumiEngine:
                 return outputs if isinstance(outputs, dict) else {}
         return {}
 
-    def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[ResourceStep], None]) -> EngineRun:
+    def apply(
+        self,
+        folder: Path,
+        stack: str,
+        plan: Path,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> EngineRun:
         """See `EngineWriter.apply`."""
         if (folder, stack) not in self._created and not self._export(folder, stack):
             self._process.must(folder, ["stack", "init", stack], f"create stack {stack}")
         arguments = ["up", "--stack", stack, "--plan", str(plan), "--skip-preview", "--yes"]
         events, seconds = self._events(
-            self._process, folder, arguments, f"apply the plan to stack {stack}", on_progress
+            self._process, folder, arguments, f"apply the plan to stack {stack}", on_progress, must_stop
         )
         return previews.read(events, seconds=seconds)
 
@@ -116,6 +123,7 @@ class PulumiEngine:
         arguments: list[str],
         doing: str,
         on_progress: Callable[[ResourceStep], None] | None = None,
+        must_stop: Callable[[], str] = lambda: "",
     ) -> tuple[list["EngineEvent"], float]:
         """Run, and read the events into the Automation API's types. Raises EngineFailed unless the run succeeded."""
         raw: list[Mapping[str, Any]] = []
@@ -127,9 +135,15 @@ class PulumiEngine:
                 on_progress(step)
 
         started = time.monotonic()
-        finished = process.run_with_events(folder, arguments, receive)
+        finished = process.run_with_events(folder, arguments, receive, must_stop)
         seconds = time.monotonic() - started
         events = _typed(raw, doing)
+        if finished.stopped:
+            raise EngineFailed(
+                f"Stopped while trying to {doing}, since {finished.stopped}: the running operations were finished, "
+                "the rest was left.",
+                hint="Run the same command again when the stack is free: it looks at what was done until now.",
+            )
         if finished.interrupted:
             raise EngineFailed(
                 f"Interrupted while trying to {doing}: the running operations were finished, the rest was left.",

@@ -25,12 +25,13 @@ _LOOK_SECONDS = 0.2  # how often to look whether Pulumi has ended
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a command ended. `errors` is what it wrote to its standard error."""
+    """How a command ended. `errors` is what it wrote to its standard error, `stopped` why we made it stop."""
 
     code: int
     output: str
     errors: str
     interrupted: bool = False
+    stopped: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,15 @@ class PulumiProcess:
         return finished.output
 
     def run_with_events(
-        self, folder: Path, arguments: Sequence[str], on_event: Callable[[Mapping[str, Any]], None]
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        on_event: Callable[[Mapping[str, Any]], None],
+        must_stop: Callable[[], str] = lambda: "",
     ) -> Finished:
         """Run an update or preview; `on_event` gets each engine event as JSON, in order, while it runs.
+
+        `must_stop` is asked several times a second; as soon as it gives a reason, Pulumi is interrupted.
 
         KeyboardInterrupt (Ctrl-C, or SIGTERM as the command line maps it) is passed on as Pulumi's own: it finishes
         the running operations and stops. A second one ends the whole process group at once.
@@ -80,12 +87,20 @@ class PulumiProcess:
                 os.close(writing)
             watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)
             watcher.start()
-            for line in _Lines(log.fileno(), process, lambda: interrupts.pass_on(process)):
+            stopped = ""
+
+            def look() -> None:
+                nonlocal stopped
+                interrupts.pass_on(process)
+                if not stopped and (stopped := must_stop()):
+                    process.send_signal(signal.SIGINT)
+
+            for line in _Lines(log.fileno(), process, look):
                 on_event(json.loads(line))
             # What outlives Pulumi belongs to nobody any more.
             _end_group(process)
             watcher.join(timeout=5)
-        return Finished(process.returncode, "", "".join(errors), interrupts.passed_on > 0)
+        return Finished(process.returncode, "", "".join(errors), interrupts.passed_on > 0, stopped)
 
     def _start(self, folder: Path, arguments: Sequence[str], pipes: Sequence[int]) -> "subprocess.Popen[str]":
         try:

@@ -34,6 +34,12 @@ class Held:
                 hint="Run the same command again when the stack is free: it looks at what was done until now.",
             )
 
+    def lost(self) -> str:
+        """Why the lease is ours no more; "" while nothing speaks against it."""
+        if not self._lost and leases.expired(self.lease, self.context.clock.now()):
+            return "the remote could not be reached for longer than the lease lasts"
+        return self._lost
+
     def keep_alive(self) -> None:
         """Renew the lease every third of its duration until told to stop; a loss is noted, not raised."""
         while not self._stop.wait(self.seconds / 3):

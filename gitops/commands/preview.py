@@ -27,18 +27,20 @@ _UNRELEASED = Reason(ReasonKind.UNRELEASED, "", "earlier changes of the target b
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to preview: a change by its two commits, for one environment, all its affected stacks or those named."""
+    """What to preview: a change by its two commits, for one environment, all its affected stacks or those named.
+
+    With a pull request the review is shown there and its plans are kept; without one it is a look.
+    """
 
     base: str | None = None
     head: str = "HEAD"
     environment: str | None = None
     stacks: tuple[str, ...] = ()
-    record: bool = True
-    comment_on: int | None = None
+    pull_request: int | None = None
 
 
 def preview(context: Context, request: Request) -> Review:
-    """Preview the affected stacks side by side, and keep each plan in the ledger under the change's head.
+    """Preview the affected stacks side by side; show a pull request's plans there, and keep them under its head.
 
     What is previewed is the result of merging the head into the base as it is now. Raises Refused for a conflict,
     UsageError for an unknown environment or stack; a failing stack is part of the result.
@@ -66,11 +68,10 @@ def preview(context: Context, request: Request) -> Review:
                 lambda stack: _review(program, environment, head, affected.get(stack) or AffectedStack(stack, ())), wave
             )
     review = Review(environment.name, base, head, tuple(reviews), unaffected=len(held) - len(reviews))
-    # The comment first: a plan that is on record can be approved, so its reviewers must be able to see it.
-    if request.comment_on is not None:
-        context.host.comment(request.comment_on, comments.marker(review.environment), comments.render(review))
-    if request.record:
-        _record(context, ledger, history, review)
+    if request.pull_request is not None:
+        # The comment first: a plan that is on record can be approved, so its reviewers must be able to see it.
+        context.host.comment(request.pull_request, comments.marker(review.environment), comments.render(review))
+        _record(context, ledger, history, review, request.pull_request)
     return review
 
 
@@ -81,14 +82,14 @@ def _review(program: Program, environment: Environment, head: str, affected: Aff
         return StackReview(affected, PreviewFailure(error.message, error.diagnostics, error.hint))
 
 
-def _record(context: Context, ledger: Ledger, history: records.History, review: Review) -> None:
+def _record(context: Context, ledger: Ledger, history: records.History, review: Review, shown_on: int) -> None:
     """Append each plan, unless the ledger's newest one for this stack and commit is the same."""
     author = records.Author(context.holder.name, review.environment)
     for one in review.ordered():
         if isinstance(one.result, Plan):
-            known = history.plan_for(one.stack, review.head)
+            known = history.plan_for(one.stack, review.head, shown_on)
             if known is None or known.plan_digest != one.result.plan_digest:
-                body = {"plan": plans.to_body(one.result)}
+                body = {"plan": plans.to_body(one.result), "shown_on": shown_on}
                 now = context.clock.now()
                 ledger.append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
 
@@ -130,9 +131,7 @@ def as_document(review: Review) -> dict[str, object]:
 @click.option("--base", metavar="COMMIT", help="The branch or commit to merge into, e.g. origin/main.")
 @click.option("--head", metavar="COMMIT", default="HEAD", show_default=True, help="The commit with the change.")
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
-@click.option("--pull-request", type=int, metavar="NUMBER", help="The pull request to comment on, with --comment.")
-@click.option("--comment", is_flag=True, help="Put the review on the pull request.")
-@click.option("--no-record", is_flag=True, help="Keep no plan in the ledger: look only, nothing can be approved.")
+@click.option("--pull-request", type=int, metavar="NUMBER", help="Show it there, and keep the plans for its approvals.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the view for people.")
 @click.option("--markdown", is_flag=True, help="Print the comment's Markdown.")
 @click.pass_obj
@@ -144,24 +143,20 @@ def command(
     head: str,
     environment: str | None,
     pull_request: int | None,
-    comment: bool,
-    no_record: bool,
     as_json: bool,
     markdown: bool,
 ) -> None:
     """Preview the stacks that a change affects.
 
-    The plan of each stack goes into the ledger under the change's head; approving the pull request approves that
-    plan, and `gitops up` applies nothing else.
+    With --pull-request it is shown there, and each stack's plan goes into the ledger under the change's head:
+    approving the pull request approves that plan, and `gitops up` applies nothing else. Without, it is only a look.
 
     \b
     gitops preview --base origin/main
+    gitops preview --base origin/main --pull-request 5
     gitops preview --environment prod --base origin/prod --head origin/staging
     """
-    if comment and pull_request is None:
-        raise click.UsageError("--comment needs --pull-request NUMBER")
-    comment_on = pull_request if comment else None
-    review = preview(context, Request(base, head, environment, stacks, record=not no_record, comment_on=comment_on))
+    review = preview(context, Request(base, head, environment, stacks, pull_request))
     write_step_summary(review)
     if as_json:
         click.echo(json.dumps(as_document(review), indent=2))

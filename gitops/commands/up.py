@@ -208,7 +208,7 @@ def _apply_and_verify(run: Run, stack: Stack, fresh: Plan, saved: Path, lease: H
     _must_start_as_planned(run, stack, fresh)
     lease.must_be_ours()
     run.record(RecordKind.APPLY_STARTED, stack, {"plan_digest": fresh.plan_digest, "run": run.context.holder.run})
-    checks = _apply(run, stack, fresh, saved)
+    checks = _apply(run, stack, fresh, saved, lease)
     lease.must_be_ours()
     body = {"plan_digest": fresh.plan_digest, "checks": values.pack(checks)}
     run.record(RecordKind.APPLIED, stack, body)
@@ -250,7 +250,7 @@ def _must_start_as_planned(run: Run, stack: Stack, fresh: Plan) -> None:
         )
 
 
-def _apply(run: Run, stack: Stack, fresh: Plan, saved: Path) -> tuple[Check, ...]:
+def _apply(run: Run, stack: Stack, fresh: Plan, saved: Path, lease: Held) -> tuple[Check, ...]:
     folder = run.program.project_folder(stack)
 
     def show(step: ResourceStep) -> None:
@@ -260,7 +260,7 @@ def _apply(run: Run, stack: Stack, fresh: Plan, saved: Path) -> tuple[Check, ...
     if fresh.changes:
         _tell(f"{stack.label}: applying plan {fresh.plan_digest[:12]}")
         try:
-            run.context.engine.apply(folder, stack.name, saved, show)
+            run.context.engine.apply(folder, stack.name, saved, show, lease.lost)
         except EngineFailed as error:
             run.record(RecordKind.APPLY_FAILED, stack, {"message": error.message, "plan_digest": fresh.plan_digest})
             raise

@@ -56,7 +56,7 @@ def _change(stage: Stage) -> None:
     stage.gitops("affected", "--base", "origin/main")
     stage.say("The pull request, and its preview as the reviewer sees it:")
     number = _open(stage, "reports", "main")
-    stage.gitops("preview", "--base", "origin/main", "--pull-request", str(number), "--comment", lines=90)
+    stage.gitops("preview", "--base", "origin/main", "--pull-request", str(number), lines=90)
     stage.say(f"{REVIEWER} approves this plan; the merge applies exactly it.")
     _approve_and_merge(stage, number)
     stage.gitops("up", "--environment", "dev")
@@ -69,7 +69,7 @@ def _moved_state(stage: Stage) -> None:
     _edit(stage.folder / DEV_CONFIG, ('webMinReplicas: "1"', 'webMinReplicas: "2"'))
     _commit(stage, "Run at least two replicas in dev", DEV_CONFIG)
     number = _open(stage, "replicas", "main")
-    stage.gitops("preview", "--base", "origin/main", "--pull-request", str(number), "--comment")
+    stage.gitops("preview", "--base", "origin/main", "--pull-request", str(number))
     stage.gitops("sandbox", "pull-request", "approve", str(number), "--as", REVIEWER)
     stage.say(
         "Approved: from 1 to 2. Now a colleague goes around the pipeline, with plain Pulumi, and sets it to 3.\n"
@@ -91,7 +91,7 @@ def _moved_state(stage: Stage) -> None:
     stage.check("the refused apply touched nothing", _minimum_replicas(stage) == before == 3)
     stage.say("A new review of what it would do now: from 3 to 2.")
     stage.run(["git", "fetch", "--quiet"], lines=0)
-    arguments = ("--base", "origin/main", "--head", "replicas", "--pull-request", str(number), "--comment")
+    arguments = ("--base", "origin/main", "--head", "replicas", "--pull-request", str(number))
     stage.gitops("preview", *arguments)
     stage.gitops("sandbox", "pull-request", "approve", str(number), "--as", REVIEWER)
     stage.gitops("up", "--environment", "dev")
@@ -126,7 +126,7 @@ def _open(stage: Stage, head: str, base: str) -> int:
 
 def _review_merge_apply(stage: Stage, number: int, environment: str, *, base: str, head: str, lines: int) -> None:
     arguments = ("--environment", environment, "--base", f"origin/{base}", "--head", head)
-    stage.gitops("preview", *arguments, "--pull-request", str(number), "--comment", lines=lines)
+    stage.gitops("preview", *arguments, "--pull-request", str(number), lines=lines)
     _approve_and_merge(stage, number)
     stage.gitops("up", "--environment", environment, lines=14)
 

@@ -31,13 +31,13 @@ def gather(fresh: Plan, pull_request: PullRequest | None, history: History, resu
     """Find the reviewed plan and those who approved it. Raises LedgerBroken when a plan record was altered."""
     if pull_request is None:
         return Evidence(None, None, (), resumed)
-    approved = history.plan_for(fresh.stack, pull_request.head)
+    approved = history.plan_for(fresh.stack, pull_request.head, pull_request.number)
     wanted = fresh.plan_digest if not resumed else approved.plan_digest if approved else ""
     approvers = {
         approval.by
         for approval in pull_request.approvals
         if approval.by != pull_request.author
-        and (plan := history.plan_for(fresh.stack, approval.commit, until=approval.at)) is not None
+        and (plan := history.plan_for(fresh.stack, approval.commit, pull_request.number, approval.at)) is not None
         and plan.plan_digest == wanted
         and (_says_all(plan) or _same_program(plan, fresh))
     }
@@ -62,13 +62,13 @@ def foresee(
 
     A preview runs the commit's program with the credentials of the apply, so nobody's unreviewed commit gets one.
     """
-    approved = history.plan_for(stack, asked.head) if asked else None
+    approved = history.plan_for(stack, asked.head, asked.number) if asked else None
     givers = {
         approval.by
         for approval in (asked.approvals if asked else ())
         if asked
         and approval.by != asked.author
-        and history.plan_for(stack, approval.commit, until=approval.at) is not None
+        and history.plan_for(stack, approval.commit, asked.number, approval.at) is not None
     }
     evidence = Evidence(asked, approved, tuple(sorted(givers)))
     return Verdict((_reviewed(stack, commit, evidence), _approvals(environment, evidence)))

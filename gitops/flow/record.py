@@ -77,13 +77,16 @@ class History:
 
     records: tuple[Record, ...]
 
-    def plan_for(self, stack: Stack, commit: str, until: datetime | None = None) -> Plan | None:
-        """The newest plan recorded for the stack and that commit, not after `until`.
+    def plan_for(self, stack: Stack, commit: str, shown_on: int, until: datetime | None = None) -> Plan | None:
+        """The newest plan of the stack at that commit that pull request `shown_on` showed, not after `until`.
 
         Raises LedgerBroken when it was altered.
         """
-        record = self._newest(stack, (RecordKind.PLAN,), commit, until)
-        return plans.from_body(record.body.get("plan")) if record else None
+        for record in reversed(self.records):
+            wanted = (RecordKind.PLAN, stack.label, commit) == (record.kind, record.stack, record.commit)
+            if wanted and record.body.get("shown_on") == shown_on and (until is None or record.at <= until):
+                return plans.from_body(record.body.get("plan"))
+        return None
 
     def last_apply(self, stack: Stack) -> Record | None:
         """The newest apply of the stack, whether it went well or not; a start without an end counts as itself."""
@@ -107,13 +110,10 @@ class History:
             return None
         return last
 
-    def _newest(
-        self, stack: Stack, kinds: Iterable[RecordKind], commit: str = "", until: datetime | None = None
-    ) -> Record | None:
+    def _newest(self, stack: Stack, kinds: Iterable[RecordKind]) -> Record | None:
         wanted = frozenset(kinds)
         for record in reversed(self.records):
-            ours = record.stack == stack.label and record.kind in wanted and commit in ("", record.commit)
-            if ours and (until is None or record.at <= until):
+            if record.stack == stack.label and record.kind in wanted:
                 return record
         return None
 

@@ -85,7 +85,6 @@ def test_no_gitops_yaml_is_2(world: World, capsys: pytest.CaptureFixture[str]) -
         (["up", "--nope"], "No such option"),
         (["nope"], "No such command"),
         (["log", "--last", "0"], "0 is not in the range"),
-        (["preview", "--base", "origin/main", "--comment"], "--comment needs --pull-request"),
     ],
 )
 def test_a_wrong_request_is_2(

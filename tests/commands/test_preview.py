@@ -51,9 +51,9 @@ def test_what_is_not_committed_takes_no_part(world: World) -> None:
     assert plan_of(world).changes[0].properties[0].new == 20
 
 
-def test_without_record_nothing_is_kept(world: World) -> None:
+def test_without_a_pull_request_nothing_is_kept(world: World) -> None:
     world.open(SCALE)
-    plan_of(world, record=False)
+    plan_of(world, pull_request=None)
     assert world.records == ()
 
 
@@ -87,19 +87,17 @@ def test_the_comment_is_put_on_the_pull_request_once(world: World) -> None:
     number = world.open(SCALE)
     git.git(world.clone, "fetch", "--quiet")
     for _ in range(2):
-        world.run(previewing.command, "--base", "origin/main", "--pull-request", str(number), "--comment")
+        world.run(previewing.command, "--base", "origin/main", "--pull-request", str(number))
     comments = world.host.comments(number)
     assert len(comments) == 1
     assert comments[0].startswith(marker("dev"))
-    with pytest.raises(Exception, match="--comment needs --pull-request"):
-        world.run(previewing.command, "--base", "origin/main", "--comment")
 
 
 def test_a_plan_whose_comment_could_not_be_posted_is_not_on_record(world: World) -> None:
     world.open(SCALE)
     git.git(world.clone, "fetch", "--quiet")
     with pytest.raises(GitOpsError):
-        world.run(previewing.command, "--base", "origin/main", "--pull-request", "99", "--comment")
+        world.run(previewing.command, "--base", "origin/main", "--pull-request", "99")
     assert world.records == ()
 
 

@@ -44,6 +44,7 @@ class World:
     engine: FakeEngine = field(default_factory=FakeEngine)
     clock: FakeClock = field(default_factory=FakeClock)
     approvals: int = 1
+    opened: int | None = None
 
     def __post_init__(self) -> None:
         files = {
@@ -107,12 +108,14 @@ class World:
     def open(self, files: Mapping[str, str | None], branch: str = "feature") -> int:
         """Ada's pull request with these files."""
         self.commit(files, branch)
-        return self.host.open(branch, "main", title="Change", author="ada")
+        self.opened = self.host.open(branch, "main", title="Change", author="ada")
+        return self.opened
 
     def preview(self, head: str = "HEAD", **request: Any) -> Review:
-        """Preview into main."""
+        """Preview into main, on the pull request that was opened last."""
         git.git(self.clone, "fetch", "--quiet", "origin")
-        return previewing.preview(self.context(), previewing.Request("origin/main", head, **request))
+        wanted = {"pull_request": self.opened, **request}
+        return previewing.preview(self.context(), previewing.Request("origin/main", head, **wanted))
 
     def reviewed(self, files: Mapping[str, str | None], *approvers: str, branch: str = "feature") -> str:
         """A pull request previewed, approved and merged; the commit it became."""

@@ -91,15 +91,15 @@ class Journey:
         """Open a pull request for the current branch, preview and approve it."""
         branch = git.git(self.clone, "branch", "--show-current")
         number = self.host.open(branch, "main", title="Change", author="ada")
-        self.preview()
+        self.preview(number)
         if approve:
             self.host.approve(number, "bob")
         return number
 
-    def preview(self) -> str:
-        """Preview the current branch into main."""
+    def preview(self, number: int) -> str:
+        """Preview the current branch into main, on that pull request."""
         git.git(self.clone, "fetch", "--quiet", "origin")
-        return self.gitops("preview", "--base", "origin/main")
+        return self.gitops("preview", "--base", "origin/main", "--pull-request", str(number))
 
     def branch(self, name: str) -> None:
         """A new branch from the newest main."""

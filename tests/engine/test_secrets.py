@@ -72,7 +72,7 @@ def test_a_secret_is_nowhere_but_in_the_encrypted_state(tmp_path: Path) -> None:
     with Arguments() as arguments:
         number = journey.host.open("feature", "main", title="Change", author="ada")
         git(journey.clone, "fetch", "--quiet", "origin")
-        for form in ([], ["--json"], ["--markdown", "--pull-request", str(number), "--comment"]):
+        for form in ([], ["--json"], ["--markdown", "--pull-request", str(number)]):
             said.append(journey.gitops("preview", "--base", "origin/main", *form))
         journey.host.approve(number, "bob")
         journey.host.merge(number)

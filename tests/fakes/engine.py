@@ -79,7 +79,14 @@ class FakeEngine:
         """What the test says an apply leaves."""
         return self.outputs_of
 
-    def apply(self, folder: Path, stack: str, plan: Path, on_progress: Callable[[ResourceStep], None]) -> EngineRun:
+    def apply(
+        self,
+        folder: Path,
+        stack: str,
+        plan: Path,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> EngineRun:
         """Do what the saved plan says, one change after the other."""
         self.applied.append(stack)
         self.during_apply()
@@ -89,6 +96,8 @@ class FakeEngine:
         for done, change in enumerate(changes):
             if self.fails_after is not None and done >= self.fails_after:
                 raise EngineFailed(f"Could not apply the plan to stack {stack}: {change.name}: quota exceeded")
+            if reason := must_stop():
+                raise EngineFailed(f"Stopped while trying to apply the plan to stack {stack}: {reason}")
             if change.operation is Operation.DELETE:
                 del state[change.name]
             else:

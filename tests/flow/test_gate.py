@@ -37,7 +37,7 @@ MOVED = plan(change(Operation.UPDATE, BUCKET, "web", update("size", 31, 20)), st
 
 def recorded(one: Plan, commit: str = HEAD, minutes: int = 0) -> Record:
     """The record of a plan, made some minutes after NOW."""
-    body = {"plan": records.values.pack(replace(one, commit=commit))}
+    body = {"plan": records.values.pack(replace(one, commit=commit)), "shown_on": 7}
     return records.make(RecordKind.PLAN, records.Author("ada", "dev"), DEV, commit, NOW + minutes * MINUTE, body)
 
 

@@ -107,7 +107,7 @@ def test_a_file_that_is_no_record_is_named(content: bytes) -> None:
 
 def test_the_newest_plan_of_a_stack_and_commit_is_found() -> None:
     one, two = plan(), plan(change(Operation.DELETE, "a:b:C", "x"))
-    body = [{"plan": records.values.pack(p)} for p in (one, two)]
+    body = [{"plan": records.values.pack(p), "shown_on": 7} for p in (one, two)]
     history = History(
         (
             made(RecordKind.PLAN, **body[0]),
@@ -116,15 +116,15 @@ def test_the_newest_plan_of_a_stack_and_commit_is_found() -> None:
             made(RecordKind.PLAN, commit="f" * 40, minutes=7, **body[0]),
         )
     )
-    assert history.plan_for(DEV, HEAD) == two
-    assert history.plan_for(DEV, HEAD, until=NOW + timedelta(minutes=4)) == one
-    assert history.plan_for(DEV, HEAD, until=NOW - timedelta(minutes=1)) is None
-    assert history.plan_for(DEV, "0" * 40) is None
+    assert history.plan_for(DEV, HEAD, 7) == two
+    assert history.plan_for(DEV, HEAD, 7, NOW + timedelta(minutes=4)) == one
+    assert history.plan_for(DEV, HEAD, 7, NOW - timedelta(minutes=1)) is None
+    assert history.plan_for(DEV, "0" * 40, 7) is None
 
 
 def test_a_plan_record_without_a_plan_is_a_broken_ledger() -> None:
     with pytest.raises(LedgerBroken):
-        History((made(RecordKind.PLAN),)).plan_for(DEV, HEAD)
+        History((made(RecordKind.PLAN, shown_on=7),)).plan_for(DEV, HEAD, 7)
 
 
 STARTED, APPLIED, FAILED = RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.APPLY_FAILED

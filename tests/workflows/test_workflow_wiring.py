@@ -97,7 +97,7 @@ def test_a_preview_is_told_its_base_head_and_number(wired: Wired) -> None:
     number = wired.github.open("feature", "main")
     succeeded(wired.act.pull_request(number))
     given = wired.given()
-    expected = ["preview", "--base", "origin/main", "--head", head, "--pull-request", str(number), "--comment"]
+    expected = ["preview", "--base", "origin/main", "--head", head, "--pull-request", str(number)]
     assert given["arguments"] == expected
     assert given["head"] == head
 
