@@ -54,6 +54,16 @@ def _plan_digest(stack: Stack, changes: tuple[ResourceChange, ...], start: Start
     )
 
 
+def unknowns(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """(URN, property path) of each value that the plan cannot show, since it exists only after the apply."""
+    return tuple(
+        (change.urn, path)
+        for change in plan.changes
+        for item in change.properties
+        for path in values.unknown_paths(item.new, item.path)
+    )
+
+
 def to_body(plan: Plan) -> dict[str, Any]:
     """The plan as plain JSON for a ledger record."""
     body: dict[str, Any] = values.pack(plan)

@@ -100,6 +100,18 @@ def leaves(value: PropertyValue) -> Iterator[PropertyValue]:
         yield value
 
 
+def unknown_paths(value: PropertyValue, path: str = "") -> Iterator[str]:
+    """The path of every value that is unknown until the apply, below `path`."""
+    if isinstance(value, UnknownValue):
+        yield path
+    elif isinstance(value, dict):
+        for key in sorted(value):
+            yield from unknown_paths(value[key], _join(path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from unknown_paths(child, f"{path}[{index}]")
+
+
 def difference(old: PropertyValue, new: PropertyValue, path: str = "") -> Iterator[PropertyChange]:
     """How two objects differ, leaf by leaf in path order; items of lists are compared by their place."""
     if isinstance(old, dict) and isinstance(new, dict):

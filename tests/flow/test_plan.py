@@ -111,6 +111,13 @@ def altered(body: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
     return copied
 
 
+def test_values_unknown_at_preview_are_named_by_resource_and_path() -> None:
+    hidden = add("tags", {"a.b": [1, UnknownValue()], "plain": 1, "all": UnknownValue()})
+    known = update("acl", UnknownValue(), "public")
+    made = plan(change(Operation.CREATE, BUCKET, "web", hidden, known))
+    assert plans.unknowns(made) == ((urn(BUCKET, "web"), 'tags["a.b"][1]'), (urn(BUCKET, "web"), "tags.all"))
+
+
 # The chain of records covers these; no digest of the plan's own does.
 ONLY_CHAINED = {"environment", "commit", "unchanged", "warnings", "created_at", "format"}
 
