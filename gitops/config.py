@@ -27,6 +27,7 @@ class Environment:
     branch: str
     stacks: tuple[str, ...]
     approvals: int = 1
+    break_glass: tuple[str, ...] = ()
 
     def holds(self, stack: Stack) -> bool:
         """Whether the stack belongs here: a pattern matches its name or its `project/name` label."""
@@ -109,7 +110,7 @@ def parse(content: bytes, file: str = FILE) -> Config:
             for e in raw.environments
         ),
         ledger=raw.ledger,
-        lease_seconds=_seconds(raw.lease.duration) or 0,
+        lease_seconds=seconds(raw.lease.duration) or 0,
     )
 
 
@@ -119,12 +120,12 @@ def _problems(raw: _RawConfig) -> Iterator[tuple[str, str]]:
         yield "version", f"this release reads version 1, not {raw.version}"
     if not raw.environments:
         yield "environments", "name at least one environment"
-    seconds = _seconds(raw.lease.duration)
-    if seconds is None:
+    lease = seconds(raw.lease.duration)
+    if lease is None:
         yield "lease.duration", f"{raw.lease.duration!r} is not a duration such as 90s, 2m or 1h"
-    elif seconds < 3:
+    elif lease < 3:
         yield "lease.duration", "a lease shorter than 3s cannot be kept alive over a network"
-    elif seconds > _LONGEST_LEASE:
+    elif lease > _LONGEST_LEASE:
         yield "lease.duration", "a killed run would hold its stacks for more than a day"
     owners: dict[tuple[str, str], str] = {}
     for index, environment in enumerate(raw.environments):
@@ -213,6 +214,7 @@ def _line(lines: dict[str, int], key: str) -> int | None:
     return lines.get("")
 
 
-def _seconds(text: str) -> int | None:
+def seconds(text: str) -> int | None:
+    """How long a duration such as 90s, 10m, 24h or 7d is; None for anything else."""
     match = _DURATION.fullmatch(text.strip())
     return int(match.group(1)) * _SECONDS[match.group(2)] if match else None
