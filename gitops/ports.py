@@ -11,14 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from gitops.model import Change, EngineRun, Lease, PullRequest, Record, ResourceStep, Stack, StartState
+from gitops.model import Change, EngineRun, Lease, Line, PullRequest, Record, ResourceStep, Stack, StartState, Ticket
 
 
 class Clock(Protocol):
     """Time, so that tests can turn it."""
 
     def now(self) -> datetime:
-        """The current time, aware, in UTC."""
+        """The current time, aware, in UTC; it jumps when somebody sets the clock."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment. Nobody can set it, and it counts the time that the machine was asleep."""
 
     def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
@@ -121,7 +124,7 @@ class LedgerWriter(Protocol):
 
 
 class Leases(Protocol):
-    """Exclusive, expiring rights to operate on stacks."""
+    """Exclusive, expiring rights to operate on stacks, and the lines of those who wait for one."""
 
     def current(self, stack: Stack) -> Lease | None:
         """The lease as the remote has it now, expired or not."""
@@ -135,9 +138,24 @@ class Leases(Protocol):
         Returns what stands there now. Raises LeaseMoved when something else stood there.
         """
 
+    def line(self, stack: Stack) -> Line:
+        """The stack's lease and everybody who waits for it, in one look."""
+
+    def tickets(self) -> tuple[Ticket, ...]:
+        """Everybody who waits, for whichever stack."""
+
+    def enter(self, ticket: Ticket) -> Ticket:
+        """Put a new ticket (without a version) into the line, or renew one; as it stands there now.
+
+        Raises LeaseMoved when it is not there any more as it was.
+        """
+
+    def leave(self, ticket: Ticket) -> None:
+        """Take a ticket out of the line. Raises LeaseMoved when it is not there any more as it was."""
+
 
 class LeaseMoved(Exception):
-    """Another writer moved the lease first; read it again."""
+    """Another writer moved the lease or the ticket first; read it again."""
 
 
 class CodeHostReader(Protocol):
@@ -155,3 +173,6 @@ class CodeHostWriter(Protocol):
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Create the comment that carries `marker`, or replace it where it exists. Raises CodeHostFailed."""
+
+    def announce(self, title: str, body: str) -> None:
+        """Tell everybody who follows the repository, in Markdown. Raises CodeHostFailed."""

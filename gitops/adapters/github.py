@@ -150,6 +150,11 @@ class GitHub:
             for extra in ours[1:]:
                 extra.delete()
 
+    def announce(self, title: str, body: str) -> None:
+        """An issue: everybody who watches the repository is told of it."""
+        with self._asking("to open an issue", needs="issues: write"):
+            self._repository.create_issue(title=title, body=body)
+
     def _own_login(self) -> str:
         """Who the token speaks for. By GraphQL: the REST call for it is closed to a workflow's token."""
         _, answer = self._client.requester.graphql_query("query { viewer { login } }", {})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # GitPython takes 0.1 s to import
     from gitops.adapters.git_command import GitCommand
 
 FILE = "pull-requests.json"
+ANNOUNCEMENTS = "announcements.jsonl"
 # Who the pipeline's comments are by; a comment of a person that copies a marker is left alone.
 PIPELINE = "gitops"
 
@@ -145,6 +146,18 @@ class LocalHost:
     def entries(self) -> tuple[Entry, ...]:
         """All pull requests, oldest first."""
         return tuple(map(self._current, self._read()))
+
+    def announce(self, title: str, body: str) -> None:
+        """Keep it beside the pull requests, one JSON object a line."""
+        line = msgspec.json.encode({"at": self._clock.now(), "title": title, "body": body})
+        with self._locked(), (self._remote / ANNOUNCEMENTS).open("ab") as file:
+            file.write(line + b"\n")
+
+    def announcements(self) -> list[str]:
+        """What was announced, oldest first: each title, an empty line, the text."""
+        file = self._remote / ANNOUNCEMENTS
+        told = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()] if file.exists() else []
+        return [f"{one['title']}\n\n{one['body']}" for one in told]
 
     def comments(self, number: int) -> list[str]:
         """The comments below a pull request, oldest first."""

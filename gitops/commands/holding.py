@@ -1,4 +1,4 @@
-"""Hold a stack's lease while working on it: acquire, keep alive, notice its loss, release."""
+"""Hold a stack's lease while working on it: wait for it, keep it alive, notice its loss, release it."""
 
 import contextlib
 import threading
@@ -6,130 +6,136 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from gitops.commands.waiting import Wanted, take
 from gitops.context import Context
-from gitops.errors import Failed, GitFailed, RemoteUnreachable, Waiting
+from gitops.errors import Failed, GitFailed, RemoteUnreachable
 from gitops.flow import lease as leases
 from gitops.model import Lease, Stack
 from gitops.ports import LeaseMoved
 
+_RELEASE_ATTEMPTS = 3
+
 
 @dataclass
 class Held:
-    """A lease of ours. `taken_over` is the expired lease that stood in its place, if one did."""
+    """A lease of ours, safe to use from several threads. `taken_over` is the dead lease that it replaced, if any."""
 
     context: Context
     stack: Stack
-    seconds: int
     lease: Lease
     taken_over: Lease | None = None
-    _lost: str = ""
+    _gone: str = ""
+    _renewed_at: float = field(init=False)
     _stop: threading.Event = field(default_factory=threading.Event)
-    _renewing: threading.Lock = field(default_factory=threading.Lock)
+    _moving: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._renewed_at = self.context.clock.monotonic()
 
     def must_be_ours(self) -> None:
         """Make sure that the stack is ours for a whole lease from now on. Raises Failed, RemoteUnreachable."""
-        if self._lost or not self._renew():
-            raise Failed(
-                f"The lease on {self.stack.label} was lost: {self._lost}. Nothing more is written.",
-                hint="Run the same command again when the stack is free: it looks at what was done until now.",
-            )
+        if not self._renew():
+            raise self._failure()
 
     def lost(self) -> str:
-        """Why the lease is ours no more; "" while nothing speaks against it."""
-        if not self._lost and leases.expired(self.lease, self.context.clock.now()):
-            return "the remote could not be reached for longer than the lease lasts"
-        return self._lost
+        """Why the lease must not be counted on any more; "" while nothing speaks against it."""
+        if self._gone:
+            return self._gone
+        silent = self.context.clock.monotonic() - self._renewed_at
+        if silent > leases.doubtful_after(self.lease.seconds):
+            return f"it could not be renewed for {leases.span(silent)}, and others may take it soon"
+        return ""
 
     def keep_alive(self) -> None:
-        """Renew the lease every third of its duration until told to stop; a loss is noted, not raised."""
-        while not self._stop.wait(self.seconds / 3):
-            # An unreachable remote may come back in time; a lease that expires meanwhile is only lost if it is taken.
-            with contextlib.suppress(RemoteUnreachable):
+        """Renew the lease until told to stop; a loss is noted, not raised."""
+        due = leases.renewal_due(self.lease.seconds)
+        pause = due
+        while not self._stop.wait(pause):
+            try:
                 if not self._renew():
                     return
+                pause = due
+            except RemoteUnreachable:
+                # It may be back before the lease is lost: ask more often.
+                pause = due / 4
 
-    def _renew(self) -> bool:
-        """Put a renewed lease where ours stands; False, with the reason noted, when ours stands there no more."""
-        with self._renewing:
-            while True:
-                now = self.context.clock.now()
-                try:
-                    wanted = leases.renewed(self.lease, now, self.seconds)
-                    self.lease = self.context.leases.swap(self.stack, self.lease, wanted) or wanted
-                except LeaseMoved:
-                    current = self.context.leases.current(self.stack)
-                    if current is None:
-                        self._lost = "somebody removed it"
-                    elif current.holder != self.lease.holder:
-                        self._lost = f"it went to {leases.describe(current, now)}"
-                    else:
-                        # A renewal of ours arrived whose answer did not come back.
-                        self.lease = current
+    def release(self, tell: Callable[[str], None]) -> None:
+        """Give the lease back; one that cannot be given back dies, which is no reason to fail a finished apply."""
+        problem = ""
+        for _ in range(_RELEASE_ATTEMPTS):
+            try:
+                with self._moving:
+                    self.context.leases.swap(self.stack, self.lease, None)
+            except LeaseMoved:
+                with contextlib.suppress(GitFailed):
+                    if self._still_ours():
                         continue
-                return not self._lost
+                tell(f"{self.stack.label}: the lease was no longer ours to release")
+                return
+            except GitFailed as error:
+                problem = error.message
+                self.context.clock.sleep(1)
+            else:
+                return
+        tell(f"{self.stack.label}: the lease could not be released, and dies by itself: {problem}")
 
     def stop(self) -> None:
         """End the renewals."""
         self._stop.set()
 
+    def _renew(self) -> bool:
+        """Put a renewed lease where ours stands; False, with the reason noted, when ours stands there no more."""
+        with self._moving:
+            while not self._gone:
+                clock = self.context.clock
+                wanted, started = leases.renewed(self.lease, clock.now()), clock.monotonic()
+                try:
+                    self.lease = self.context.leases.swap(self.stack, self.lease, wanted) or wanted
+                except LeaseMoved:
+                    self._still_ours()
+                else:
+                    self._renewed_at = started
+                    return True
+        return False
+
+    def _still_ours(self) -> bool:
+        """Whether what stands there is a renewal of ours whose answer did not come back; else the reason is noted."""
+        current = self.context.leases.current(self.stack)
+        if current is None:
+            self._gone = "somebody removed it"
+        elif (current.holder, current.acquired_at) != (self.lease.holder, self.lease.acquired_at):
+            self._gone = f"it went to {leases.describe(current, self.context.clock.now())}"
+        else:
+            self.lease = current
+        return not self._gone
+
+    def _failure(self) -> Failed:
+        return Failed(
+            f"The lease on {self.stack.label} was lost: {self._gone}. Nothing more is written.",
+            hint="Run the same command again when the stack is free: it looks at what was done until now.",
+        )
+
 
 @contextmanager
-def hold(context: Context, stack: Stack, seconds: int, tell: Callable[[str], None]) -> Iterator[Held]:
-    """The stack is ours within the block. Raises Waiting when somebody holds it, RemoteUnreachable."""
-    held = _acquire(context, stack, seconds, tell)
-    if held.taken_over is not None:
-        now = context.clock.now()
-        tell(f"{stack.label}: took over the lease of {leases.describe(held.taken_over, now)}")
+def hold(
+    context: Context, stack: Stack, commit: str, seconds: int, wait: int, tell: Callable[[str], None]
+) -> Iterator[Held]:
+    """The stack is ours within the block, under a lease of `seconds`.
+
+    Where somebody holds it, we stand in line for `wait` seconds, with a place by the commit's place on its branch.
+    Whatever was read before the block may be old by then. Raises Waiting when it is not our turn by then,
+    RemoteUnreachable.
+    """
+    lease, dead = take(context, Wanted(stack, commit, seconds, wait), tell)
+    held = Held(context, stack, lease, taken_over=dead)
     renewals = threading.Thread(target=held.keep_alive, name=f"lease {stack.label}", daemon=True)
-    renewals.start()
     try:
+        if dead is not None:
+            tell(f"{stack.label}: took over the lease of {leases.describe(dead, context.clock.now())}")
+        renewals.start()
         yield held
     finally:
         held.stop()
-        renewals.join()
-        _release(held, tell)
-
-
-def _acquire(context: Context, stack: Stack, seconds: int, tell: Callable[[str], None]) -> Held:
-    now = context.clock.now()
-    standing = context.leases.current(stack)
-    if standing is not None and not leases.expired(standing, now):
-        raise Waiting(
-            f"{stack.label} is leased to {leases.describe(standing, now)}.",
-            hint="Run the same command again when that run has ended; a killed run's lease expires by itself.",
-        )
-    if standing is not None:
-        _watch(context, stack, standing, seconds, tell)
-    wanted = leases.granted(stack, context.holder, context.clock.now(), seconds)
-    try:
-        lease = context.leases.swap(stack, standing, wanted)
-    except LeaseMoved:
-        raise Waiting(
-            f"Somebody else was faster to lease {stack.label}.", hint="Run the same command again in a moment."
-        ) from None
-    return Held(context, stack, seconds, lease or wanted, taken_over=standing)
-
-
-def _watch(context: Context, stack: Stack, standing: Lease, seconds: int, tell: Callable[[str], None]) -> None:
-    """Look whether an expired lease is renewed after all: its holder's clock may be behind ours, and it at work.
-
-    A holder renews every third of the duration, so half of it is enough, by our own clock alone. Raises Waiting.
-    """
-    now = context.clock.now()
-    tell(f"{stack.label}: watching for {seconds / 2:.0f}s whether {leases.describe(standing, now)}, is alive")
-    context.clock.sleep(seconds / 2)
-    if context.leases.current(stack) != standing:
-        raise Waiting(
-            f"{stack.label} is leased to {leases.describe(standing, now)} by this machine's clock, and still at work.",
-            hint="Set the clocks of both machines, and run the same command again when that run has ended.",
-        )
-
-
-def _release(held: Held, tell: Callable[[str], None]) -> None:
-    """Give the lease back; one that cannot be given back expires, which is no reason to fail a finished apply."""
-    try:
-        held.context.leases.swap(held.stack, held.lease, None)
-    except LeaseMoved:
-        tell(f"{held.stack.label}: the lease was no longer ours to release")
-    except GitFailed as error:
-        tell(f"{held.stack.label}: the lease could not be released and will expire: {error.message}")
+        if renewals.ident is not None:
+            renewals.join()
+        held.release(tell)

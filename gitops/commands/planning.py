@@ -2,10 +2,11 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,15 @@ class Program:
     def project_folder(self, stack: Stack) -> Path:
         """The folder that Pulumi runs in."""
         return self.folder / stack.folder
+
+    @cached_property
+    def upstream(self) -> Mapping[Stack, frozenset[Stack]]:
+        """Stack → the stacks whose outputs it reads."""
+        return dependencies(ImportGraph(self.snapshot), self.snapshot.stacks).upstream
+
+    def in_order(self, stacks: Collection[Stack]) -> tuple[tuple[Stack, ...], ...]:
+        """The stacks in waves: a stack comes after those whose outputs it reads."""
+        return waves([stack for stack in stacks if stack in self.snapshot.stacks], self.upstream)
 
     def plan(self, stack: Stack, environment: str, commit: str, save_plan: Path | None = None) -> Plan:
         """Preview the stack and bind the result; `commit` is what the plan is recorded for. Raises EngineFailed."""
@@ -101,12 +111,6 @@ def contains(context: Context, commit: str, ancestor: str) -> bool:
         return context.repository.is_ancestor(ancestor, commit)
     except GitFailed:
         return False
-
-
-def in_order(snapshot: Snapshot, stacks: Collection[Stack]) -> tuple[tuple[Stack, ...], ...]:
-    """The stacks in waves: a stack comes after those whose outputs it reads."""
-    there = [stack for stack in stacks if stack in snapshot.stacks]
-    return waves(there, dependencies(ImportGraph(snapshot), snapshot.stacks).upstream)
 
 
 def side_by_side(work: Callable[[Stack], Result], wave: Collection[Stack]) -> tuple[Result, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from gitops.commands.affected import default_base, find_affected
-from gitops.commands.planning import Program, checked_out, in_order, named, side_by_side, standing_release
+from gitops.commands.planning import Program, checked_out, named, side_by_side, standing_release
 from gitops.config import Environment
 from gitops.context import Context, Ledger, require_environment
 from gitops.errors import EngineFailed, Failed
@@ -62,7 +62,7 @@ def preview(context: Context, request: Request) -> Review:
                 affected[stack] = AffectedStack(stack, (_UNRELEASED,))
         chosen = named(held, request.stacks) if request.stacks else [stack for stack in held if stack in affected]
         reviews: list[StackReview] = []
-        for wave in in_order(program.snapshot, chosen):
+        for wave in program.in_order(chosen):
             _tell(f"previewing {', '.join(stack.label for stack in wave)}")
             reviews += side_by_side(
                 lambda stack: _review(program, environment, head, affected.get(stack) or AffectedStack(stack, ())), wave

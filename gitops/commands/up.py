@@ -1,30 +1,31 @@
 """`gitops up`: apply a commit of an environment branch, exactly as it was reviewed or not at all.
 
-For each stack: lease → preview with saved plan → gate against the reviewed plan → apply exactly that plan →
-verify → record → release the lease.
+All stacks that have something to apply are leased, previewed and judged before the first of them is touched. Then
+each is applied, verified and recorded, in the order of what reads from what.
 """
 
 import json
-import sys
 import tempfile
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import click
 
+from gitops.commands import applying, break_glass
+from gitops.commands.applying import Prepared, Run, tell
+from gitops.commands.break_glass import BreakGlass
 from gitops.commands.holding import Held, hold
-from gitops.commands.planning import Program, checked_out, contains, in_order, named, standing_release
-from gitops.config import Config, Environment
-from gitops.context import Context, Ledger, require_environment
-from gitops.errors import EngineFailed, Failed, Refused, Waiting
-from gitops.flow import gate, values, verify, wording
+from gitops.commands.judging import Judge
+from gitops.commands.planning import checked_out, contains, named, side_by_side, standing_release
+from gitops.config import Config, Environment, seconds
+from gitops.context import Context, require_environment
+from gitops.errors import GitOpsError, Refused, UsageError, Waiting
 from gitops.flow import record as records
-from gitops.flow.compare import compare
-from gitops.model import Check, Outcome, Plan, PullRequest, Record, RecordKind, ResourceStep, Stack, Verdict
+from gitops.flow import values, wording
+from gitops.model import Check, Outcome, Plan, RecordKind, Stack, Verdict
 from gitops.views import terminal
 
 
@@ -33,80 +34,184 @@ class Done(StrEnum):
 
     RELEASED = "released"
     ALREADY_RELEASED = "already released"
+    SUPERSEDED = "superseded"
     WOULD_APPLY = "would apply"
 
 
 @dataclass(frozen=True, slots=True)
 class StackResult:
-    """One stack's end: the plan that was applied (None when nothing had to be), and the checks after it."""
+    """One stack's end: the plan that was applied (None when nothing had to be), and the checks after it.
+
+    `because_of` is the commit whose release made an apply needless.
+    """
 
     stack: Stack
     done: Done
     plan: Plan | None = None
     checks: tuple[Check, ...] = ()
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every step of one `up` needs."""
-
-    context: Context
-    settings: Config
-    environment: Environment
-    ledger: Ledger
-    program: Program
-    pull_request: PullRequest | None
-    dry_run: bool
-
-    def record(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> Record:
-        """Append a record of this run to the ledger."""
-        author = records.Author(self.context.holder.name, self.environment.name)
-        now = self.context.clock.now()
-        return self.ledger.append(records.make(kind, author, stack, self.program.commit, now, body))
+    because_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to apply: a commit of an environment (default: the newest of its branch), all its stacks or those named."""
+    """What to apply: a commit of an environment (default: the newest of its branch), all its stacks or those named.
+
+    `wait` is for how many seconds to stand in line where somebody else works on a stack.
+    """
 
     environment: str | None = None
     branch: str | None = None
     commit: str | None = None
     stacks: tuple[str, ...] = ()
     dry_run: bool = False
+    wait: int = 0
+    glass: BreakGlass | None = None
 
 
 def up(context: Context, request: Request) -> tuple[StackResult, ...]:
     """Apply, stack by stack in dependency order; the first stack that does not succeed ends the run.
 
     Raises Refused when the gate says no or the commit is not on the environment's branch, Waiting when somebody
-    else holds a stack or approvals are missing, EngineFailed when an apply breaks, RemoteUnreachable when leases
-    or ledger cannot be read or written.
+    else holds a stack for longer than we wait or approvals are missing, EngineFailed when an apply breaks,
+    RemoteUnreachable when leases or ledger cannot be read or written. A refusal of one stack stops all of them.
     """
     settings, environment, commit = _target(context, request)
-    ledger = context.ledger(settings)
-    pull_request = context.host.pull_request_of(commit, environment.branch)
-    with checked_out(context, commit) as program:
-        run = Run(context, settings, environment, ledger, program, pull_request, request.dry_run)
-        held = settings.stacks_of(environment, program.snapshot.stacks)
-        history = records.trusted(ledger.records())
-        results = []
-        for wave in in_order(program.snapshot, named(held, request.stacks)):
-            for stack in wave:
-                _must_not_go_back(run, stack, history)
-                release = standing_release(context, history, stack, commit)
-                results.append(_up_stack(run, stack) if release is None else _keep(run, stack, release))
-        return tuple(results)
+    judge = Judge(context, settings, environment, commit)
+    if request.glass:
+        break_glass.must_be_allowed(judge, context.holder.name)
+    with (
+        checked_out(context, commit) as program,
+        tempfile.TemporaryDirectory(prefix="gitops-plan-") as scratch,
+        ExitStack() as holding,
+    ):
+        run = Run(context, environment, context.ledger(settings), program, judge, request.dry_run, request.glass)
+        wanted = named(settings.stacks_of(environment, program.snapshot.stacks), request.stacks)
+        before = _needless(run, wanted, records.trusted(run.ledger.records()))
+        leases = {
+            stack: holding.enter_context(hold(context, stack, settings.lease_seconds, tell))
+            for stack in wanted
+            if stack not in before
+        }
+        # Read again: while we stood in line, others worked on these stacks.
+        history = records.trusted(run.ledger.records())
+        needless = _needless(run, wanted, history)
+        held = {stack: lease for stack, lease in leases.items() if stack not in needless}
+        _must_be_foreseen(run, held, history)
+        work = _Work(run, held, history, Path(scratch))
+        done = {one.stack: one for one in (*(_skip(run, one) for one in needless.values()), *work.results())}
+        return tuple(done[stack] for wave in program.in_order(wanted) for stack in wave)
 
 
-def _must_not_go_back(run: Run, stack: Stack, history: records.History) -> None:
-    """An older commit than the released one would undo what was reviewed since. Raises Refused."""
-    release, commit = history.release(stack), run.program.commit
-    if release is not None and release.commit != commit and contains(run.context, release.commit, commit):
-        raise Refused(
-            f"{stack.label} is at {release.commit[:12]} already, which came after {commit[:12]}; nothing was touched.",
-            hint="To go back, revert the change by pull request. A late job of an older commit needs nothing.",
+@dataclass
+class _Work:
+    """The stacks that have something to apply, under their leases."""
+
+    run: Run
+    held: Mapping[Stack, Held]
+    history: records.History
+    scratch: Path
+
+    def results(self) -> Iterable[StackResult]:
+        """Prepare all, then apply one after the other."""
+        waves = self.run.program.in_order(self.held)
+        ready = {one.stack: one for wave in waves for one in side_by_side(self._prepare, wave)}
+        self._must_be_allowed([ready[stack] for wave in waves for stack in wave])
+        if self.run.dry_run:
+            return [StackResult(stack, Done.WOULD_APPLY, ready[stack].plan) for wave in waves for stack in wave]
+        return [self._release(ready[stack], ready) for wave in waves for stack in wave]
+
+    def _prepare(self, stack: Stack) -> Prepared:
+        return applying.prepare(self.run, self.held[stack], self.history, self.scratch)
+
+    def _release(self, ready: Prepared, all_ready: Mapping[Stack, Prepared]) -> StackResult:
+        upstream = self.run.program.upstream.get(ready.stack, frozenset())
+        if any(all_ready[other].plan.changes for other in upstream & all_ready.keys()):
+            tell(f"{ready.stack.label}: reads from a stack that has just changed, so it is looked at again")
+            ready = self._prepare(ready.stack)
+            self._must_be_allowed([ready])
+        if self.run.glass and ready.verdict.outcome is not Outcome.ALLOW:
+            break_glass.announce(self.run, ready, self.run.glass)
+        checks = applying.apply(self.run, ready)
+        return StackResult(ready.stack, Done.RELEASED, ready.plan, checks)
+
+    def _must_be_allowed(self, ready: Collection[Prepared]) -> None:
+        """Raises Refused or Waiting unless the gate allows each, or the glass is broken for exactly these plans."""
+        for one in ready:
+            applying.show(one)
+        if self.run.glass and not self.run.dry_run:
+            break_glass.must_be_read(self.run.glass, tuple(ready))
+        elif not self.run.glass:
+            _stop_unless_allowed(self.run, {one.stack: one.verdict for one in ready}, ready)
+
+
+def _must_be_foreseen(run: Run, stacks: Collection[Stack], history: records.History) -> None:
+    """What can be said before any program runs. Raises Refused or Waiting."""
+    if run.glass:
+        return
+    verdicts = {stack: run.judge.foresee(stack, history) for stack in sorted(stacks)}
+    for verdict in verdicts.values():
+        if verdict.outcome is not Outcome.ALLOW:
+            applying.print_view(terminal.verdict(verdict))
+    _stop_unless_allowed(run, verdicts)
+
+
+def _stop_unless_allowed(run: Run, verdicts: Mapping[Stack, Verdict], ready: Collection[Prepared] = ()) -> None:
+    """Say why not, keep refusals in the ledger, and raise; a refusal counts before a wait."""
+    digests = {one.stack: one.plan.plan_digest for one in ready}
+    for outcome in (Outcome.REFUSE, Outcome.WAIT):
+        stopped = {stack: verdict for stack, verdict in verdicts.items() if verdict.outcome is outcome}
+        if not stopped:
+            continue
+        reasons = "; ".join(
+            f"{stack.label}: {rule.reason}"
+            for stack, verdict in stopped.items()
+            for rule in verdict.rules
+            if rule.outcome is outcome
         )
+        if outcome is Outcome.WAIT:
+            raise Waiting(
+                f"Not applied yet: {reasons}.",
+                hint="Run `gitops up` again when that is there; see `gitops explain`.",
+            )
+        if not run.dry_run:
+            for stack, verdict in stopped.items():
+                digest = {"plan_digest": digests[stack]} if stack in digests else {}
+                run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), **digest})
+        raise Refused(
+            f"Not applied, nothing was touched: {reasons}.",
+            hint="Preview the change again, have that plan approved, and run `gitops up` again.",
+        )
+
+
+def _needless(run: Run, stacks: Iterable[Stack], history: records.History) -> dict[Stack, StackResult]:
+    """The stacks that have nothing to apply: released already, or at a later commit of the branch."""
+    context, commit = run.context, run.program.commit
+    found: dict[Stack, StackResult] = {}
+    for stack in stacks:
+        release = history.release(stack)
+        if release is not None and release.commit != commit and contains(context, release.commit, commit):
+            found[stack] = StackResult(stack, Done.SUPERSEDED, because_of=release.commit)
+            continue
+        standing = standing_release(context, history, stack, commit)
+        if standing is not None:
+            found[stack] = StackResult(stack, Done.ALREADY_RELEASED, because_of=standing.commit)
+    return found
+
+
+def _skip(run: Run, needless: StackResult) -> StackResult:
+    """Nothing to apply; the ledger learns what that means for this commit."""
+    stack, because_of = needless.stack, needless.because_of
+    if because_of == run.program.commit:
+        return needless
+    if needless.done is Done.SUPERSEDED:
+        tell(f"{stack.label}: is at {because_of[:12]} already, which contains {run.program.commit[:12]}: skipped")
+        kind, body = RecordKind.SUPERSEDED, {"by": because_of}
+    else:
+        tell(f"{stack.label}: nothing since {because_of[:12]}, its last release, affects it")
+        kind, body = RecordKind.RELEASE, {"unchanged_since": because_of}
+    if not run.dry_run:
+        run.record(kind, stack, body)
+    return needless
 
 
 def _target(context: Context, request: Request) -> tuple[Config, Environment, str]:
@@ -125,164 +230,11 @@ def _target(context: Context, request: Request) -> tuple[Config, Environment, st
     return settings, settings.environment(environment.name), commit
 
 
-def _keep(run: Run, stack: Stack, release: Record) -> StackResult:
-    """Nothing to apply; the ledger learns that this commit is released as well."""
-    if release.commit != run.program.commit:
-        _tell(f"{stack.label}: nothing since {release.commit[:12]}, its last release, affects it")
-        if not run.dry_run:
-            run.record(RecordKind.RELEASE, stack, {"unchanged_since": release.commit})
-    return StackResult(stack, Done.ALREADY_RELEASED)
-
-
-def _up_stack(run: Run, stack: Stack) -> StackResult:
-    with (
-        hold(run.context, stack, run.settings.lease_seconds, _tell) as lease,
-        tempfile.TemporaryDirectory(prefix="gitops-plan-") as scratch,
-    ):
-        history = records.trusted(run.ledger.records())
-        environment = _strictest(run, stack, history)
-        foreseen = gate.foresee(environment, stack, run.program.commit, run.pull_request, history)
-        if foreseen.outcome is not Outcome.ALLOW:
-            _show(terminal.verdict(foreseen))
-            _stop(run, stack, foreseen)
-        if lease.taken_over or history.unfinished(stack):
-            _settle(run, stack, history)
-        saved = Path(scratch) / "plan.json"
-        fresh = _preview(run, stack, saved)
-        if fresh.start.pending and not run.dry_run:
-            _settle(run, stack, history)
-            fresh = _preview(run, stack, saved)
-        cut_short = history.cut_short(stack)
-        resumed = cut_short is not None and cut_short.commit == run.program.commit
-        # Asked again: previews and the stacks before this one take minutes, in which an approval can be taken back.
-        asked = run.context.host.pull_request_of(run.program.commit, environment.branch)
-        evidence = gate.gather(fresh, asked, history, resumed)
-        verdict = gate.decide(environment, fresh, evidence)
-        _show(terminal.verdict(verdict))
-        if verdict.outcome is not Outcome.ALLOW:
-            if evidence.approved is not None and evidence.approved.plan_digest != fresh.plan_digest:
-                _show(terminal.difference(compare(evidence.approved, fresh), evidence.approved, fresh))
-            _stop(run, stack, verdict, fresh)
-        if run.dry_run:
-            return StackResult(stack, Done.WOULD_APPLY, fresh)
-        return _apply_and_verify(run, stack, fresh, saved, lease)
-
-
-def _strictest(run: Run, stack: Stack, history: records.History) -> Environment:
-    """The environment with as many approvals as its commit and the released one both ask for.
-
-    A commit that asks for fewer is itself held to what stood before it: it must not open the gate in front of itself.
-    """
-    release = history.release(stack)
-    if release is None:
-        return run.environment
-    before = run.context.config(run.context.repository.resolve(release.commit)).environment_of(stack)
-    needed = max(run.environment.approvals, before.approvals if before else 0)
-    return replace(run.environment, approvals=needed)
-
-
-def _preview(run: Run, stack: Stack, saved: Path) -> Plan:
-    _tell(f"{stack.label}: previewing {run.program.commit[:12]}")
-    return run.program.plan(stack, run.environment.name, run.program.commit, saved)
-
-
-def _settle(run: Run, stack: Stack, history: records.History) -> None:
-    """Say what a run that was cut short left, end what is left of it, and bring the state to the truth."""
-    unfinished = history.unfinished(stack)
-    if unfinished is not None:
-        _tell(
-            f"{stack.label}: the apply of {unfinished.commit[:12]} by {unfinished.by} at "
-            f"{unfinished.at:%Y-%m-%d %H:%M:%S} UTC never ended; looking at what it left"
-        )
-    if run.dry_run:
-        return
-    previous = str(unfinished.body.get("run", "")) if unfinished else ""
-    told = run.context.engine.settle(run.program.project_folder(stack), stack.name, previous_run=previous)
-    for sentence in told:
-        _tell(f"{stack.label}: {sentence}")
-    if told:
-        run.record(RecordKind.REPAIRED, stack, {"repairs": list(told)})
-
-
-def _apply_and_verify(run: Run, stack: Stack, fresh: Plan, saved: Path, lease: Held) -> StackResult:
-    _must_start_as_planned(run, stack, fresh)
-    lease.must_be_ours()
-    run.record(RecordKind.APPLY_STARTED, stack, {"plan_digest": fresh.plan_digest, "run": run.context.holder.run})
-    checks = _apply(run, stack, fresh, saved, lease)
-    lease.must_be_ours()
-    body = {"plan_digest": fresh.plan_digest, "checks": values.pack(checks)}
-    run.record(RecordKind.APPLIED, stack, body)
-    failed = verify.failed(checks)
-    if failed:
-        raise Failed(
-            f"{stack.label} was applied, but is no release: "
-            + "; ".join(f"{check.name}: {check.detail}" for check in failed),
-            hint="Nothing is promoted from it. Mend it with another pull request, or run `gitops up` to verify again.",
-        )
-    run.record(RecordKind.RELEASE, stack, body)
-    return StackResult(stack, Done.RELEASED, fresh, checks)
-
-
-def _stop(run: Run, stack: Stack, verdict: Verdict, fresh: Plan | None = None) -> None:
-    """Say why not, keep it in the ledger, and raise."""
-    reasons = [rule.reason for rule in verdict.rules if rule.outcome is verdict.outcome]
-    if verdict.outcome is Outcome.WAIT:
-        raise Waiting(
-            f"{stack.label} is not applied yet: {'; '.join(reasons)}.",
-            hint="Run `gitops up` again when the approval is there.",
-        )
-    if not run.dry_run:
-        digest = {"plan_digest": fresh.plan_digest} if fresh else {}
-        run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), **digest})
-    raise Refused(
-        f"{stack.label} is not applied and nothing was touched: {'; '.join(reasons)}.",
-        hint="Preview the change again, have that plan approved, and run `gitops up` again.",
-    )
-
-
-def _must_start_as_planned(run: Run, stack: Stack, fresh: Plan) -> None:
-    """The state once more, right before the apply: Pulumi itself does not compare it with the plan's."""
-    now = run.context.engine.start_state(run.program.project_folder(stack), stack.name)
-    if now.digest != fresh.start.digest:
-        raise Refused(
-            f"The state of {stack.label} moved while it was being previewed; nothing was touched.",
-            hint="Somebody else works on this stack outside of the pipeline. Run `gitops up` again.",
-        )
-
-
-def _apply(run: Run, stack: Stack, fresh: Plan, saved: Path, lease: Held) -> tuple[Check, ...]:
-    folder = run.program.project_folder(stack)
-
-    def show(step: ResourceStep) -> None:
-        if step.done:
-            _show(terminal.progress(stack.label, step))
-
-    if fresh.changes:
-        _tell(f"{stack.label}: applying plan {fresh.plan_digest[:12]}")
-        try:
-            run.context.engine.apply(folder, stack.name, saved, show, lease.lost)
-        except EngineFailed as error:
-            run.record(RecordKind.APPLY_FAILED, stack, {"message": error.message, "plan_digest": fresh.plan_digest})
-            raise
-    _tell(f"{stack.label}: verifying")
-    with ThreadPoolExecutor(1) as beside:
-        outputs = beside.submit(run.context.engine.outputs, folder, stack.name)
-        refreshed = run.context.engine.preview(folder, stack.name, refresh=True)
-        return verify.checks(outputs.result(), refreshed.run)
-
-
-def _tell(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _show(view: Any) -> None:
-    terminal.console(sys.stderr).print(view)
-
-
 def as_document(results: tuple[StackResult, ...]) -> dict[str, object]:
     """The JSON form."""
     return {
         "format": 1,
+        "outcome": "done",
         "stacks": [
             {
                 "stack": one.stack.label,
@@ -296,11 +248,20 @@ def as_document(results: tuple[StackResult, ...]) -> dict[str, object]:
     }
 
 
+def _as_failure(error: GitOpsError) -> dict[str, object]:
+    """The JSON form of an end that is none: the exit code tells the same."""
+    outcome = {Refused.exit_code: "refused", Waiting.exit_code: "waiting"}.get(error.exit_code, "failed")
+    return {"format": 1, "outcome": outcome, "message": error.message, "hint": error.hint, "stacks": []}
+
+
 @click.command("up", short_help="Apply what was reviewed, exactly.")
 @click.argument("stacks", nargs=-1, metavar="[STACK]...")
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the current branch.")
 @click.option("--commit", metavar="COMMIT", help="A commit of the environment's branch. Default: the branch's newest.")
+@click.option("--wait", default="10m", show_default=True, metavar="DURATION", help="Stand in line for so long.")
 @click.option("--dry-run", is_flag=True, help="Do everything up to the apply, and stop there.")
+@click.option("--break-glass", "reason", metavar="REASON", help="Apply past the gate: announced, recorded.")
+@click.option("--plan", "plans", multiple=True, metavar="DIGEST", help="With --break-glass: the plan that you read.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 @click.pass_obj
 def command(
@@ -309,7 +270,10 @@ def command(
     stacks: tuple[str, ...],
     environment: str | None,
     commit: str | None,
+    wait: str,
     dry_run: bool,
+    reason: str | None,
+    plans: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Apply a commit of an environment branch: exactly what was reviewed, or nothing.
@@ -321,17 +285,34 @@ def command(
     gitops up                        the environment that follows the current branch
     gitops up --environment prod     another one
     gitops up --dry-run              stop before the apply
+
+    In an emergency, past the gate: read the plan, then apply exactly that one. Everybody is told.
+
+    \b
+    gitops up --dry-run --break-glass "the shop is down"
+    gitops up --break-glass "the shop is down" --plan 4f0c2a9e13b7
     """
+    waiting = seconds(wait)
+    if waiting is None:
+        raise UsageError(f"--wait {wait} is not a duration such as 90s, 10m or 1h.")
     branch = (
         None
         if environment
         else context.environment.get("GITHUB_REF_NAME") or context.git.text("rev-parse", "--abbrev-ref", "HEAD")
     )
-    results = up(context, Request(environment, branch, commit, tuple(stacks), dry_run))
+    glass = break_glass.asked(reason, plans, dry_run=dry_run)
+    try:
+        results = up(context, Request(environment, branch, commit, tuple(stacks), dry_run, waiting, glass))
+    except GitOpsError as error:
+        if as_json:
+            click.echo(json.dumps(_as_failure(error), indent=2))
+        raise
     if as_json:
         click.echo(json.dumps(as_document(results), indent=2))
         return
     for one in results:
+        if one.done is Done.WOULD_APPLY and one.plan:
+            applying.print_view(terminal.plan(one.plan))
         click.echo(f"{one.stack.label}: {one.done.value}{_counted(one)}")
 
 

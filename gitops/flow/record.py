@@ -103,12 +103,15 @@ class History:
         return last if last is not None and last.kind is RecordKind.APPLY_STARTED else None
 
     def cut_short(self, stack: Stack) -> Record | None:
-        """The newest apply, if it did not come to a release: killed, failed, or applied and not verified."""
+        """The newest apply, if it did not come to a release: killed, failed, or applied and not verified.
+
+        One that ended before it touched anything is none.
+        """
         last = self.last_apply(stack)
         release = self.release(stack)
         if last is None or (release is not None and release.sequence > last.sequence):
             return None
-        return last
+        return None if last.body.get("touched") is False else last
 
     def _newest(self, stack: Stack, kinds: Iterable[RecordKind]) -> Record | None:
         wanted = frozenset(kinds)

@@ -9,7 +9,7 @@ import pytest
 
 from gitops.commands import up as upping
 from gitops.commands.up import Done, StackResult
-from gitops.errors import EngineFailed, Failed, GitOpsError, LedgerBroken, Refused, RemoteUnreachable, Waiting
+from gitops.errors import EngineFailed, Failed, LedgerBroken, Refused, RemoteUnreachable, Waiting
 from gitops.flow import record as records
 from gitops.model import RecordKind
 from gitops.ports import Preview
@@ -217,7 +217,10 @@ def test_a_state_that_moves_between_preview_and_apply_is_refused(world: World) -
     with pytest.raises(Refused, match="moved while it was being previewed"):
         world.up()
     assert untouched(world, 13)
-    assert world.kinds == []
+    assert world.kinds == ["apply started", "apply failed"]
+    world.engine.before_apply = lambda: None
+    with pytest.raises(Refused, match="is not the reviewed"):
+        world.up()
 
 
 def test_a_failed_apply_is_recorded_and_the_next_run_finishes_the_plan(world: World) -> None:
@@ -279,15 +282,14 @@ def test_a_change_that_affects_no_stack_is_recorded_as_released(world: World) ->
     assert world.engine.applied == ["dev"]
 
 
-def test_an_older_commit_is_not_released_over_a_newer_one(world: World) -> None:
+def test_a_commit_that_a_later_one_has_overtaken_is_skipped_and_that_is_recorded(world: World) -> None:
     older = world.reviewed(SCALE, "bob")
     world.up()
-    world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
+    newer = world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
     world.up()
-    before = world.kinds
-    with pytest.raises(Refused, match="which came after"):
-        world.up(commit=older)
-    assert world.kinds == before
+    assert only(world.up(commit=older)).done is Done.SUPERSEDED
+    last = world.records[-1]
+    assert (last.kind, last.commit, last.body) == (RecordKind.SUPERSEDED, older, {"by": newer})
     assert world.engine.states["dev"] == {"web": 21}
 
 
@@ -360,27 +362,6 @@ def test_a_remote_that_goes_away_stops_the_run_before_the_next_step(world: World
     world.clock.advance(120)
     assert only(world.up()).done is Done.RELEASED
     assert world.kinds[-1] == "release"
-
-
-def test_two_stacks_of_an_environment_are_applied_in_order_and_the_first_failure_ends_the_run(tmp_path: Path) -> None:
-    world = World(tmp_path, engine=FakeEngine(states={"dev": {"web": 12}, "dev2": {}}))
-    both = GITOPS_TWO
-    world.reviewed({"gitops.yaml": both, "Pulumi.dev.yaml": wanting(web=20), "Pulumi.dev2.yaml": wanting(x=1)}, "bob")
-    world.engine.fails_after = 0
-    with pytest.raises(EngineFailed):
-        world.up()
-    assert world.engine.applied == ["dev"]
-    world.engine.fails_after = None
-    assert [result.done for result in world.up()] == [Done.RELEASED, Done.RELEASED]
-    with pytest.raises(GitOpsError, match="no stack 'nope'"):
-        world.up(stacks=("nope",))
-
-
-GITOPS_TWO = """version: 1
-environments:
-  - {name: dev, branch: main, stacks: ["dev*"]}
-  - {name: prod, branch: prod, stacks: [prod]}
-"""
 
 
 def test_the_json_form_is_one_object_on_standard_output(world: World, capsys: pytest.CaptureFixture[str]) -> None:

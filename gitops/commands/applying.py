@@ -1,0 +1,186 @@
+"""One stack's way through `gitops up`, under its lease: settle, preview, judge; then apply, verify, record."""
+
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitops.commands.break_glass import BreakGlass
+from gitops.commands.holding import Held
+from gitops.commands.judging import Judge
+from gitops.commands.planning import Program
+from gitops.config import Environment
+from gitops.context import Context, Ledger
+from gitops.errors import EngineFailed, Failed, Refused
+from gitops.flow import gate, values, verify
+from gitops.flow import record as records
+from gitops.flow.compare import compare
+from gitops.model import Check, Plan, Record, RecordKind, ResourceStep, Stack, Verdict
+from gitops.views import terminal
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every step of one `up` needs."""
+
+    context: Context
+    environment: Environment
+    ledger: Ledger
+    program: Program
+    judge: Judge
+    dry_run: bool
+    glass: BreakGlass | None
+
+    def make(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> Record:
+        """A record of this run, not in the ledger yet."""
+        author = records.Author(self.context.holder.name, self.environment.name)
+        return records.make(kind, author, stack, self.program.commit, self.context.clock.now(), body)
+
+    def record(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> None:
+        """Append a record that needs no lease: it tells what was not done."""
+        self.ledger.append(self.make(kind, stack, body))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A stack that is ready to be applied, as far as its verdict allows it; `saved` is Pulumi's plan."""
+
+    lease: Held
+    plan: Plan
+    saved: Path
+    verdict: Verdict
+    evidence: gate.Evidence
+
+    @property
+    def stack(self) -> Stack:
+        """The stack."""
+        return self.plan.stack
+
+
+def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> Prepared:
+    """Settle what an earlier run left, preview, and judge. Changes no infrastructure. Raises EngineFailed."""
+    stack = lease.stack
+    if lease.taken_over or history.unfinished(stack):
+        _settle(run, lease, history)
+    saved = scratch / f"{stack.project}.{stack.name}.plan.json"
+    fresh = _preview(run, stack, saved)
+    if fresh.start.pending and not run.dry_run:
+        _settle(run, lease, history)
+        fresh = _preview(run, stack, saved)
+    cut_short = history.cut_short(stack)
+    resumed = cut_short is not None and cut_short.commit == run.program.commit
+    verdict, evidence = run.judge.decide(fresh, history, resumed)
+    return Prepared(lease, fresh, saved, verdict, evidence)
+
+
+def show(prepared: Prepared) -> None:
+    """The verdict, and where the plan is not the reviewed one, how it differs."""
+    print_view(terminal.verdict(prepared.verdict))
+    approved = prepared.evidence.approved
+    if approved is not None and approved.plan_digest != prepared.plan.plan_digest and not prepared.evidence.resumed:
+        print_view(terminal.difference(compare(approved, prepared.plan), approved, prepared.plan))
+
+
+def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:
+    """Apply exactly the prepared plan, verify, and record; the checks, all passed.
+
+    Raises Refused when the state moved since the preview, EngineFailed when the apply breaks, Failed when a check
+    does not pass or the lease is lost.
+    """
+    _start(run, ready)
+    _change(run, ready)
+    tell(f"{ready.stack.label}: verifying")
+    checks = _verify(run, ready)
+    body = {"plan_digest": ready.plan.plan_digest, "checks": values.pack(checks)}
+    ready.lease.append(run.ledger, run.make(RecordKind.APPLIED, ready.stack, body))
+    failed = verify.failed(checks)
+    if failed:
+        raise Failed(
+            f"{ready.stack.label} was applied, but is no release: "
+            + "; ".join(f"{check.name}: {check.detail}" for check in failed),
+            hint="Nothing is promoted from it. Mend it with another pull request, or run `gitops up` to verify again.",
+        )
+    ready.lease.append(run.ledger, run.make(RecordKind.RELEASE, ready.stack, body))
+    return checks
+
+
+def _preview(run: Run, stack: Stack, saved: Path) -> Plan:
+    tell(f"{stack.label}: previewing {run.program.commit[:12]}")
+    return run.program.plan(stack, run.environment.name, run.program.commit, saved)
+
+
+def _settle(run: Run, lease: Held, history: records.History) -> None:
+    """Say what a run that was cut short left, end what is left of it, and bring the state to the truth."""
+    stack, unfinished = lease.stack, history.unfinished(lease.stack)
+    if unfinished is not None:
+        tell(
+            f"{stack.label}: the apply of {unfinished.commit[:12]} by {unfinished.by} at "
+            f"{unfinished.at:%Y-%m-%d %H:%M:%S} UTC never ended; looking at what it left"
+        )
+    if run.dry_run:
+        return
+    previous = str(unfinished.body.get("run", "")) if unfinished else ""
+    told = run.context.engine.settle(run.program.project_folder(stack), stack.name, previous_run=previous)
+    for sentence in told:
+        tell(f"{stack.label}: {sentence}")
+    if told:
+        lease.append(run.ledger, run.make(RecordKind.REPAIRED, stack, {"repairs": list(told)}))
+
+
+def _start(run: Run, ready: Prepared) -> None:
+    """Record the start, and look at the state once more: Pulumi itself does not compare it with the plan's."""
+    stack, body = ready.stack, {"plan_digest": ready.plan.plan_digest, "run": run.context.holder.run}
+    with ThreadPoolExecutor(1) as beside:
+        looking = beside.submit(run.context.engine.start_state, run.program.project_folder(stack), stack.name)
+        ready.lease.append(run.ledger, run.make(RecordKind.APPLY_STARTED, stack, body))
+        now = looking.result()
+    if now.digest != ready.plan.start.digest:
+        message = "the state moved while it was being previewed"
+        untouched = {"plan_digest": ready.plan.plan_digest, "message": message, "touched": False}
+        ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, stack, untouched))
+        raise Refused(
+            f"The state of {stack.label} moved while it was being previewed; nothing was touched.",
+            hint="Somebody else works on this stack outside of the pipeline. Run `gitops up` again.",
+        )
+
+
+def _change(run: Run, ready: Prepared) -> None:
+    if not ready.plan.changes:
+        return
+    stack, digest = ready.stack, ready.plan.plan_digest
+    tell(f"{stack.label}: applying plan {digest[:12]}")
+
+    def show_step(step: ResourceStep) -> None:
+        if step.done:
+            print_view(terminal.progress(stack.label, step))
+
+    folder = run.program.project_folder(stack)
+    try:
+        run.context.engine.apply(folder, stack.name, ready.saved, show_step, ready.lease.lost)
+    except (EngineFailed, OSError, KeyboardInterrupt) as error:
+        message = str(error) or "interrupted at once; operations may be pending"
+        body = {"plan_digest": digest, "message": message}
+        ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, stack, body))
+        raise
+
+
+def _verify(run: Run, ready: Prepared) -> tuple[Check, ...]:
+    folder, name = run.program.project_folder(ready.stack), ready.stack.name
+    with ThreadPoolExecutor(1) as beside:
+        outputs = beside.submit(run.context.engine.outputs, folder, name)
+        refreshed = run.context.engine.preview(folder, name, refresh=True)
+        return verify.checks(outputs.result(), refreshed.run)
+
+
+def tell(text: str) -> None:
+    """A line for people who watch."""
+    click.echo(text, err=True)
+
+
+def print_view(view: Any) -> None:
+    """A view, for people who watch."""
+    terminal.console(sys.stderr).print(view)
