@@ -45,20 +45,14 @@ def test_a_refusal_of_the_last_leaves_the_first_untouched(world: World) -> None:
     assert world.leases == ()
 
 
-READS_THE_OTHER = """import pulumi
-if pulumi.get_stack() == "dev2":
-    url = pulumi.StackReference("shop/dev").get_output("url")
-"""
-
-
 def test_a_stack_that_reads_from_a_changed_one_is_looked_at_again(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = {"net/Pulumi.yaml": "name: net\nruntime: python\n", "net/__main__.py": "import pulumi\n"}
-    reader = {"__main__.py": 'import pulumi\npulumi.StackReference("net/dev")\n'}
-    files = {**project, **reader, "net/Pulumi.dev.yaml": wanting(vpc=1), "Pulumi.dev.yaml": wanting(web=20)}
+    reader = {"__main__.py": 'import pulumi\npulumi.StackReference("net/dev-net")\n'}
+    files = {**project, **reader, "net/Pulumi.dev-net.yaml": wanting(vpc=1), "Pulumi.dev.yaml": wanting(web=20)}
     world.reviewed({"gitops.yaml": TWO, **files}, "bob")
-    assert [result.stack.label for result in world.up()] == ["net/dev", "shop/dev"]
+    assert [result.stack.label for result in world.up()] == ["net/dev-net", "shop/dev"]
     assert "shop/dev: reads from a stack that has just changed" in capsys.readouterr().err
 
 
