@@ -220,7 +220,7 @@ class ResourceStep:
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """One run of the engine, read from its typed events."""
+    """One run of the engine, read from its typed events. `policy_packs`: name → version of those that took part."""
 
     changes: tuple[ResourceChange, ...]
     unchanged: int
@@ -228,6 +228,7 @@ class EngineRun:
     findings: tuple[PolicyFinding, ...] = ()
     resources: tuple[ResourceState, ...] = ()
     seconds: float = 0.0
+    policy_packs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -249,11 +250,15 @@ class StartState:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a plan was computed from: SHA-256 of each file the stack reaches, config, lock file, versions."""
+    """What a plan was computed from: SHA-256 of each file the stack reaches, config, lock file, versions.
+
+    `ambient` is what the environment points at beyond all that (a cluster, an account), by name, as digests.
+    """
 
     files: Mapping[str, str]
     config: str
     versions: Mapping[str, str]
+    ambient: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +277,8 @@ class Plan:
     plan_digest: str
     input_digest: str
     created_at: datetime
-    format: int = 1
+    policy_packs: Mapping[str, str] = field(default_factory=dict)
+    format: int = 2
 
     @property
     def destroys(self) -> tuple[ResourceChange, ...]:
@@ -288,6 +294,7 @@ class MovedInput(StrEnum):
     CONFIG = "config"
     ENGINE = "engine and providers"
     POLICY = "policy"
+    AMBIENT = "ambient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,13 +393,44 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The exclusive, expiring right to operate on one stack. `version` is the object id of the ref's value."""
+    """The exclusive, expiring right to operate on one stack; it lasts for `seconds` from each renewal.
+
+    `expires_at` is by the holder's clock, for people. `version` is the object id of the ref's value.
+    """
 
     stack: str
     holder: Holder
     acquired_at: datetime
     expires_at: datetime
+    seconds: int
     version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A place in the line for a stack's lease, kept by renewing it, as a lease is.
+
+    `place` is the number of commits on the environment's branch up to `commit`, by first parents: earlier commits
+    come first. `id` tells it from all other tickets.
+    """
+
+    stack: str
+    holder: Holder
+    commit: str
+    place: int
+    since: datetime
+    expires_at: datetime
+    seconds: int
+    id: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who has a stack and who waits for it, as the remote told in one look; the tickets first come first."""
+
+    lease: Lease | None
+    tickets: tuple[Ticket, ...] = ()
 
 
 # --- verify and record ----------------------------------------------------------------------

@@ -10,8 +10,8 @@ from gitops.commands.waiting import Wanted, take
 from gitops.context import Context
 from gitops.errors import Failed, GitFailed, RemoteUnreachable
 from gitops.flow import lease as leases
-from gitops.model import Lease, Stack
-from gitops.ports import LeaseMoved
+from gitops.model import Lease, Record, Stack
+from gitops.ports import LeaseMoved, LedgerWriter
 
 _RELEASE_ATTEMPTS = 3
 
@@ -36,6 +36,11 @@ class Held:
         """Make sure that the stack is ours for a whole lease from now on. Raises Failed, RemoteUnreachable."""
         if not self._renew():
             raise self._failure()
+
+    def append(self, ledger: LedgerWriter, record: Record) -> Record:
+        """Append a record while the stack is ours. Raises Failed, with nothing written, when it is not."""
+        self.must_be_ours()
+        return ledger.append(record)
 
     def lost(self) -> str:
         """Why the lease must not be counted on any more; "" while nothing speaks against it."""

@@ -107,7 +107,7 @@ def test_a_lease_that_is_lost_before_the_apply_means_no_apply(world: World) -> N
 def test_the_heartbeat_renews_the_lease_while_the_work_goes_on(world: World) -> None:
     context = world.context()
     context.leases = FakeLeases()
-    with hold(context, DEV, 1, lambda _text: None):
+    with hold(context, DEV, world.main(), 1, 0, lambda _text: None):
         first = context.leases.current(DEV)
         world.clock.advance(30)
         renewed = wait_for_another(context.leases, first)
@@ -143,7 +143,7 @@ def test_a_renewal_whose_answer_was_lost_is_recognised_as_ours(world: World) -> 
     context = world.context()
     store = context.leases = AnswerLost()
     lease = store.swap(DEV, None, leases.granted(DEV, context.holder, world.clock.now(), 60))
-    held = Held(context, DEV, 60, lease)
+    held = Held(context, DEV, lease)
     store.losing = True
     with pytest.raises(RemoteUnreachable):
         held.must_be_ours()
@@ -155,7 +155,7 @@ def test_a_removed_lease_is_lost(world: World) -> None:
     context = world.context()
     context.leases = FakeLeases()
     lease = context.leases.swap(DEV, None, leases.granted(DEV, context.holder, world.clock.now(), 60))
-    held = Held(context, DEV, 60, lease)
+    held = Held(context, DEV, lease)
     context.leases.swap(DEV, lease, None)
     with pytest.raises(Failed, match="somebody removed it"):
         held.must_be_ours()
@@ -190,7 +190,7 @@ def test_losing_the_race_for_a_free_stack_is_waiting(world: World) -> None:
             raise LeaseMoved
 
     context.leases = TakenMeanwhile()
-    with pytest.raises(Waiting, match="Somebody else was faster"), hold(context, DEV, 60, print):
+    with pytest.raises(Waiting, match="Somebody else was faster"), hold(context, DEV, world.main(), 60, 0, print):
         pass
 
 
@@ -201,4 +201,4 @@ def test_an_expired_lease_of_ours_from_another_run_is_not_ours(world: World) -> 
     other = replace(lease.holder, run="another run")
     context.leases.swap(DEV, lease, leases.granted(DEV, other, world.clock.now(), 60))
     with pytest.raises(Failed, match="it went to"):
-        Held(context, DEV, 60, lease).must_be_ours()
+        Held(context, DEV, lease).must_be_ours()

@@ -125,7 +125,7 @@ def test_the_ledger_is_one_line_a_record(golden: Callable[[str, str], None]) -> 
 
 
 def test_the_status_shows_each_environment(golden: Callable[[str, str], None]) -> None:
-    lease = Lease("shop/prod", Holder("ci-7", "runner-1", 4, "up", "r"), NOW, NOW + timedelta(minutes=2))
+    lease = Lease("shop/prod", Holder("ci-7", "runner-1", 4, "up", "r"), NOW, NOW + timedelta(minutes=2), 120)
     rows = [
         EnvironmentStatus("dev", "main", HEAD, HEAD, LastApply(NOW, "ci-7", RecordKind.APPLIED)),
         EnvironmentStatus(
