@@ -178,7 +178,7 @@ def first_deploy(bench: Bench) -> None:
     """Everything of dev, by the first pull request."""
     gitops = [sys.executable, "-P", "-m", "gitops"]
     bench.host("open", "--head", "first-deploy", "--base", "main", "--as", "ada")
-    bench.run([*gitops, "preview", "--base", "origin/main", "--head", "first-deploy"], bench.checkout)
+    bench.run([*gitops, "preview", "--base", "origin/main", "--head", "first-deploy", "--pull-request", "1"], bench.checkout)
     bench.host("approve", "1", "--as", "grace")
     bench.host("merge", "1")
     bench.git("fetch", "--quiet")
