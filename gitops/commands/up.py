@@ -88,7 +88,7 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
         wanted = named(settings.stacks_of(environment, program.snapshot.stacks), request.stacks)
         before = _needless(run, wanted, records.trusted(run.ledger.records()))
         leases = {
-            stack: holding.enter_context(hold(context, stack, settings.lease_seconds, tell))
+            stack: holding.enter_context(hold(context, stack, commit, settings.lease_seconds, request.wait, tell))
             for stack in wanted
             if stack not in before
         }
