@@ -10,8 +10,9 @@ import json
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,10 @@ from gitops.adapters import repair
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, SecretDigests
 from gitops.errors import EngineFailed
+from gitops.flow import options, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
-from gitops.flow import values
+from gitops.flow.steps import Background
 from gitops.model import EngineRun, ResourceStep, StartState
 from gitops.ports import Preview
 
@@ -31,6 +33,16 @@ if TYPE_CHECKING:
 __all__ = ["DIGEST_KEY", "PulumiEngine"]
 
 _EVENTS = "pulumi.automation.events"
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One engine run: what to start, where, and what that is called in an error."""
+
+    process: PulumiProcess
+    folder: Path
+    arguments: Sequence[str]
+    doing: str
 
 
 class PulumiEngine:
@@ -45,30 +57,38 @@ class PulumiEngine:
         """See `EngineReader.preview`. A stack that was never created is previewed on an empty scratch backend."""
         with tempfile.TemporaryDirectory(prefix="gitops-preview-") as scratch, ThreadPoolExecutor(1) as beside:
             saved = save_plan or Path(scratch) / "plan.json"
-            arguments = ["preview", "--stack", stack, "--save-plan", str(saved), *(["--refresh"] if refresh else [])]
+            told = Path(scratch) / "preview.json"
+            # The JSON is the only place that has every option of a resource, and only with those that stay the same.
+            arguments = ["preview", "--stack", stack, "--save-plan", str(saved), "--json", "--show-sames"]
+            arguments += ["--refresh"] if refresh else []
             # All that does not need the preview's result happens while the engine works.
             exporting = beside.submit(self._export, folder, stack)
             hashing = beside.submit(lambda: self._secrets.of(self._process, folder, stack, exporting.result()))
             beside.submit(importlib.import_module, _EVENTS)
-            doing, process = f"preview stack {stack}", self._process
+            work = _Work(self._process, folder, arguments, f"preview stack {stack}")
             try:
-                events, seconds = self._events(process, folder, arguments, doing)
+                events, seconds = self._events(work, output=told)
                 deployment = exporting.result()
             except EngineFailed:
                 deployment = exporting.result()
                 if deployment:
                     raise
-                process = process.with_backend(f"file://{scratch}")
-                process.must(folder, ["stack", "init", stack], f"create {stack} in a scratch backend")
-                events, seconds = self._events(process, folder, arguments, doing)
+                work = replace(work, process=self._process.with_backend(f"file://{scratch}"))
+                work.process.must(folder, ["stack", "init", stack], f"create {stack} in a scratch backend")
+                events, seconds = self._events(work, output=told)
             document: Mapping[str, Any] = json.loads(saved.read_bytes())
             # Only what the program asks for is read from the saved plan. It repeats the state as well, encrypted anew.
             goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
-            digests = {**hashing.result(), **self._secrets.of(process, folder, stack, *goals)}
-        background = previews.Background(
+            digests = {**hashing.result(), **self._secrets.of(work.process, folder, stack, *goals)}
+            asked = options.asked(json.loads(told.read_bytes()))
+        background = Background(
             state=plans.inputs_in_state(deployment, digests),
             goals=plans.inputs_in_saved_plan(document, digests),
-            options=plans.options_in_saved_plan(document),
+            given=plans.given_in_saved_plan(document),
+            given_before=plans.given_in_state(deployment),
+            had=plans.options_in_state(deployment, digests),
+            asked=asked,
+            orders=plans.orders_in_saved_plan(document),
         )
         return Preview(
             run=previews.read(events, background, seconds),
@@ -106,9 +126,8 @@ class PulumiEngine:
         if (folder, stack) not in self._created and not self._export(folder, stack):
             self._process.must(folder, ["stack", "init", stack], f"create stack {stack}")
         arguments = ["up", "--stack", stack, "--plan", str(plan), "--skip-preview", "--yes"]
-        events, seconds = self._events(
-            self._process, folder, arguments, f"apply the plan to stack {stack}", on_progress, must_stop
-        )
+        work = _Work(self._process, folder, arguments, f"apply the plan to stack {stack}")
+        events, seconds = self._events(work, on_progress, must_stop)
         return previews.read(events, seconds=seconds)
 
     def settle(self, folder: Path, stack: str, *, previous_run: str = "") -> tuple[str, ...]:
@@ -118,12 +137,10 @@ class PulumiEngine:
 
     def _events(
         self,
-        process: PulumiProcess,
-        folder: Path,
-        arguments: list[str],
-        doing: str,
+        work: _Work,
         on_progress: Callable[[ResourceStep], None] | None = None,
         must_stop: Callable[[], str] = lambda: "",
+        output: Path | None = None,
     ) -> tuple[list["EngineEvent"], float]:
         """Run, and read the events into the Automation API's types. Raises EngineFailed unless the run succeeded."""
         raw: list[Mapping[str, Any]] = []
@@ -134,10 +151,10 @@ class PulumiEngine:
             if on_progress and step:
                 on_progress(step)
 
-        started = time.monotonic()
-        finished = process.run_with_events(folder, arguments, receive, must_stop)
+        doing, started = work.doing, time.monotonic()
+        finished = work.process.run_with_events(work.folder, work.arguments, receive, must_stop, output)
         seconds = time.monotonic() - started
-        events = _typed(raw, doing)
+        events = previews.typed(raw, doing)
         if finished.stopped:
             raise EngineFailed(
                 f"Stopped while trying to {doing}, since {finished.stopped}: the running operations were finished, "
@@ -170,15 +187,3 @@ class PulumiEngine:
     def _exists(self, folder: Path, stack: str) -> bool:
         listed = self._process.must(folder, ["stack", "ls", "--json"], "list the stacks in the state backend")
         return any(str(entry.get("name", "")).rsplit("/", 1)[-1] == stack for entry in json.loads(listed))
-
-
-def _typed(raw: list[Mapping[str, Any]], doing: str) -> list["EngineEvent"]:
-    from pulumi.automation.events import EngineEvent
-
-    try:
-        return [EngineEvent.from_json(dict(event)) for event in raw]
-    except (ValueError, KeyError, TypeError) as error:
-        raise EngineFailed(
-            f"Could not {doing}: Pulumi sent an event that this release does not understand ({error}).",
-            hint="Use a Pulumi release in the supported range; see `gitops toolchain status`.",
-        ) from None

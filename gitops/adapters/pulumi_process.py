@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from gitops.errors import EngineFailed, ToolMissing
 
@@ -64,8 +64,11 @@ class PulumiProcess:
         arguments: Sequence[str],
         on_event: Callable[[Mapping[str, Any]], None],
         must_stop: Callable[[], str] = lambda: "",
+        output: Path | None = None,
     ) -> Finished:
         """Run an update or preview; `on_event` gets each engine event as JSON, in order, while it runs.
+
+        What it writes to its standard output goes to the file `output`, if there is one.
 
         `must_stop` is asked several times a second; as soon as it gives a reason, Pulumi is interrupted.
 
@@ -79,10 +82,11 @@ class PulumiProcess:
             # The Kubernetes provider leaves copies of the kubeconfig, token included, among the temporary files.
             tempfile.TemporaryDirectory(prefix="gitops-run-") as private,
             _Interrupts() as interrupts,
+            (output or Path(os.devnull)).open("wb") as written,
         ):
             own = replace(self, environment={**self.environment, "TMPDIR": private})
             try:
-                process = own._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,))
+                process = own._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,), written)
             finally:
                 os.close(writing)
             watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)
@@ -102,7 +106,9 @@ class PulumiProcess:
             watcher.join(timeout=5)
         return Finished(process.returncode, "", "".join(errors), interrupts.passed_on > 0, stopped)
 
-    def _start(self, folder: Path, arguments: Sequence[str], pipes: Sequence[int]) -> "subprocess.Popen[str]":
+    def _start(
+        self, folder: Path, arguments: Sequence[str], pipes: Sequence[int], output: IO[bytes] | None = None
+    ) -> "subprocess.Popen[str]":
         try:
             return subprocess.Popen(
                 [str(self.executable), *arguments, "--non-interactive", "--color", "never"],
@@ -110,7 +116,7 @@ class PulumiProcess:
                 # --event-log is a flag of the Automation API; the CLI only knows it with this variable.
                 env={**self.environment, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_AUTOMATION_API": "true"},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL if pipes else subprocess.PIPE,
+                stdout=output or subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",

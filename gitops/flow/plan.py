@@ -11,11 +11,21 @@ from typing import Any
 
 import msgspec
 
-from gitops.errors import LedgerBroken
-from gitops.flow import values
-from gitops.model import EngineRun, Inputs, Plan, PropertyValue, ResourceChange, Severity, Stack, StartState
+from gitops.errors import LedgerBroken, Refused
+from gitops.flow import options, values
+from gitops.model import (
+    EngineRun,
+    Inputs,
+    Plan,
+    PolicyFinding,
+    PropertyValue,
+    ResourceChange,
+    Severity,
+    Stack,
+    StartState,
+)
 
-FORMAT = 1
+FORMAT = 2
 STACK_TYPE = "pulumi:pulumi:Stack"
 # What the engine notes about a resource that says nothing about infrastructure.
 _NOISE = frozenset({"created", "modified", "sourcePosition", "stackTrace"})
@@ -35,21 +45,29 @@ def build(  # noqa: PLR0913 - a plan binds exactly these together
         inputs=inputs,
         findings=run.findings,
         warnings=tuple(d for d in run.diagnostics if d.severity is Severity.WARNING),
-        plan_digest=_plan_digest(stack, run.changes, start, run.findings),
+        plan_digest=_plan_digest(stack, run.changes, start, (run.findings, run.policy_packs)),
         input_digest=values.digest(inputs),
         created_at=now,
+        policy_packs=run.policy_packs,
         format=FORMAT,
     )
 
 
-def _plan_digest(stack: Stack, changes: tuple[ResourceChange, ...], start: StartState, findings: Any) -> str:
+def _plan_digest(
+    stack: Stack,
+    changes: tuple[ResourceChange, ...],
+    start: StartState,
+    policy: tuple[tuple[PolicyFinding, ...], Mapping[str, str]],
+) -> str:
+    findings, packs = policy
     return values.digest(
         {
             "format": FORMAT,
             "stack": stack.label,
-            "changes": sorted((values.pack(change) for change in changes), key=lambda change: str(change["urn"])),
+            "changes": sorted((values.pack(change) for change in changes), key=values.digest),
             "start": start.digest,
-            "findings": findings,
+            "findings": sorted((values.pack(finding) for finding in findings), key=values.digest),
+            "policy packs": packs,
         }
     )
 
@@ -71,13 +89,24 @@ def to_body(plan: Plan) -> dict[str, Any]:
 
 
 def from_body(body: Any) -> Plan:
-    """Read a plan back. Raises LedgerBroken when its content no longer gives the digests it carries."""
+    """Read a plan back.
+
+    Raises LedgerBroken when its content no longer gives the digests it carries, Refused for one of another format:
+    what that covers is not what ours covers, so the two cannot be compared.
+    """
+    recorded = body.get("format") if isinstance(body, Mapping) else None
+    if isinstance(recorded, int) and recorded != FORMAT:
+        raise Refused(
+            f"A plan on record for commit {str(body.get('commit', ''))[:12]} has format {recorded}, and this release "
+            f"makes and compares plans of format {FORMAT}.",
+            hint="Preview the change again and have that plan approved.",
+        )
     try:
         plan = msgspec.convert(_unpacked(body), Plan)
     except (msgspec.ValidationError, TypeError, AttributeError) as error:
         raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
     wanted = (
-        _plan_digest(plan.stack, plan.changes, plan.start, plan.findings),
+        _plan_digest(plan.stack, plan.changes, plan.start, (plan.findings, plan.policy_packs)),
         values.digest(plan.inputs),
         _state_digest(plan.start.resources, plan.start.pending),
     )
@@ -138,8 +167,7 @@ def inputs_in_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, 
     """URN → inputs (of the stack itself: outputs), secrets digested, of every live resource in the state."""
     return {
         str(resource["urn"]): values.read(resource.get(_contract(resource)) or {}, secret_digests)
-        for resource in resources_of(deployment)
-        if not resource.get("delete")
+        for resource in _live(deployment)
     }
 
 
@@ -154,17 +182,48 @@ def inputs_in_saved_plan(saved_plan: Mapping[str, Any], secret_digests: Mapping[
     return goals
 
 
-def options_in_saved_plan(saved_plan: Mapping[str, Any]) -> dict[str, dict[str, PropertyValue]]:
-    """URN → what a saved Pulumi plan says beyond inputs: which id is imported, whether a replacement deletes first."""
-    options: dict[str, dict[str, PropertyValue]] = {}
+def orders_in_saved_plan(saved_plan: Mapping[str, Any]) -> dict[str, dict[str, PropertyValue]]:
+    """URN → what a saved Pulumi plan alone says: which id is imported, whether a replacement deletes first."""
+    orders: dict[str, dict[str, PropertyValue]] = {}
     for urn, resource in (saved_plan.get("resourcePlans") or {}).items():
         steps = resource.get("steps") or []
         asked: dict[str, PropertyValue] = {"(import)": (resource.get("goal") or {}).get("id")}
         if "create-replacement" in steps:
             earlier = steps[: steps.index("create-replacement")]
             asked["(delete before replace)"] = "delete-replaced" in earlier
-        options[urn] = {name: value for name, value in asked.items() if value}
-    return options
+        orders[urn] = {name: value for name, value in asked.items() if value}
+    return orders
+
+
+def given_in_saved_plan(saved_plan: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """URN → the inputs that the program itself gives, by a saved Pulumi plan.
+
+    The engine notes the dependencies of each property that the program gives, if only an empty list; what a provider's
+    check adds has none. The plan's `inputDiff` does not tell the two apart: it is made after that check.
+    """
+    return {
+        urn: frozenset(resource["goal"].get("propertyDependencies") or ())
+        for urn, resource in (saved_plan.get("resourcePlans") or {}).items()
+        if resource.get("goal")
+    }
+
+
+def given_in_state(deployment: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """URN → the inputs that the program gave when the state was written."""
+    return {
+        str(resource["urn"]): frozenset(resource.get("propertyDependencies") or ()) for resource in _live(deployment)
+    }
+
+
+def options_in_state(
+    deployment: Mapping[str, Any], secret_digests: Mapping[str, str]
+) -> dict[str, dict[str, PropertyValue]]:
+    """URN → the options of every live resource in the state."""
+    return {str(resource["urn"]): options.of_resource(resource, secret_digests) for resource in _live(deployment)}
+
+
+def _live(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [resource for resource in resources_of(deployment) if not resource.get("delete")]
 
 
 def _contract(resource: Mapping[str, Any]) -> str:

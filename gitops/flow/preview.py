@@ -1,92 +1,54 @@
 """From the engine's typed events to an `EngineRun`: which resources change, property by property."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gitops.flow import values
+from gitops.errors import EngineFailed
+from gitops.flow import steps, values
 from gitops.flow.plan import STACK_TYPE
-from gitops.flow.resume import OLD_COPY
+from gitops.flow.steps import Background
 from gitops.model import (
     Diagnostic,
     EngineRun,
     Operation,
     PolicyFinding,
     PolicyLevel,
-    PropertyChange,
-    PropertyKind,
     PropertyValue,
     ResourceChange,
     ResourceState,
     ResourceStep,
-    SecretValue,
     Severity,
 )
 
 if TYPE_CHECKING:
-    from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata, StepEventStateMetadata
+    from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
 
-_PROVIDER_TYPE = "pulumi:providers:"
-# The engine's step names (sdk/go/common/apitype/updates.go, `OpType`); parts of a replacement count with its "replace".
-_OPERATIONS = {
-    "create": Operation.CREATE,
-    "update": Operation.UPDATE,
-    "replace": Operation.REPLACE,
-    "delete": Operation.DELETE,
-    "import": Operation.IMPORT,
-    "import-replacement": Operation.REPLACE,
-    "read": Operation.READ,
-    "read-replacement": Operation.REPLACE,
-    "discard": Operation.DISCARD,
-    "read-discard": Operation.DISCARD,
-    "remove-pending-replace": Operation.DELETE,
-}
-_UNCHANGED = frozenset({"same", "refresh"})
-_DELETES_OLD_COPY = frozenset({"delete-replaced", "discard-replaced"})
-_PARTS_OF_REPLACEMENT = _DELETES_OLD_COPY | {"create-replacement"}
-_AUTONAME_SUFFIX = re.compile(r"-[0-9a-f]{7,8}")
-_PROVIDER_NOTES = frozenset({"__defaults", "__internal"})
-AUTONAME = "(name chosen at apply)"
-
-
-@dataclass(frozen=True, slots=True)
-class Background:
-    """What the events alone do not say.
-
-    `state` and `goals` map URNs to inputs (for the stack itself: its outputs), secrets digested: as they were
-    before the run, and what the program adds or updates. `options` maps URNs to what is asked beyond inputs.
-    """
-
-    state: Mapping[str, PropertyValue]
-    goals: Mapping[str, PropertyValue]
-    options: Mapping[str, Mapping[str, PropertyValue]] = field(default_factory=dict)
-
-
-NO_BACKGROUND = Background(state={}, goals={})
+NO_BACKGROUND = Background()
 
 
 def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND, seconds: float = 0.0) -> EngineRun:
-    """Fold typed engine events into one run. A step the engine names and we do not know becomes `Operation.UNKNOWN`."""
-    changes: dict[str, ResourceChange] = {}
+    """Fold typed engine events into one run. A step the engine names and we do not know becomes `Operation.UNKNOWN`.
+
+    Nothing depends on the order of independent events, and one that comes twice counts once. Raises EngineFailed for
+    values nested beyond what a plan can hold, and for steps whose options Pulumi does not tell.
+    """
+    changes: dict[str, list[ResourceChange]] = {}
+    parts: dict[str, ResourceChange] = {}
     unchanged: set[str] = set()
     diagnostics: list[Diagnostic] = []
-    findings: list[PolicyFinding] = []
+    findings: set[PolicyFinding] = set()
+    packs: dict[str, str] = {}
     resources: dict[str, ResourceState] = {}
     providers: dict[str, str] = {}
-    events = tuple(events)
     for event in events:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
-            _note_provider(step, providers)
-            change = _change(step, background)
-            if change is None:
-                if step.op.value in _UNCHANGED:
-                    unchanged.add(step.urn)
-            elif change.operation is Operation.REPLACE:
-                changes[step.urn] = change
-            else:
-                changes.setdefault(step.urn, change)
+            steps.note_provider(step, providers)
+            _note_step(step, background, changes, parts)
+            if step.op.value in steps.UNCHANGED:
+                unchanged.add(step.urn)
         elif event.res_outputs_event:
             step = event.res_outputs_event.metadata
             if step.new is not None:
@@ -100,145 +62,55 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
         elif event.diagnostic_event:
             diagnostics += _diagnostics(event)
         elif event.policy_event:
-            findings.append(_finding(event.policy_event))
-    replaced = {urn for urn, change in changes.items() if change.operation is Operation.REPLACE}
-    old_copies = (copy for copy in _deleted_copies(events) if copy.urn not in replaced)
-    all_changes = sorted([*changes.values(), *old_copies], key=lambda c: (c.urn, c.operation))
+            findings.add(_finding(event.policy_event))
+        elif event.summary_event:
+            # A local pack is called `<name>|local|<its path on this machine>`.
+            packs |= {name.split("|")[0]: tag for name, tag in (event.summary_event.policy_packs or {}).items()}
+    every = [change for urn in sorted(changes) for change in _settled(changes[urn], parts.get(urn))]
     return EngineRun(
-        changes=tuple(replace(c, provider=_provider_label(c.provider, providers)) for c in all_changes),
-        unchanged=len(unchanged - changes.keys()),
+        changes=tuple(replace(c, provider=steps.provider_label(c.provider, providers)) for c in every),
+        unchanged=len(unchanged - {change.urn for change in every}),
         diagnostics=tuple(diagnostics),
-        findings=tuple(sorted(findings, key=lambda f: (f.pack, f.policy, f.urn))),
+        findings=tuple(sorted(findings, key=lambda f: (f.pack, f.policy, f.urn, f.level, f.message))),
         resources=tuple(resource for _, resource in sorted(resources.items())),
         seconds=seconds,
+        policy_packs=dict(sorted(packs.items())),
     )
 
 
-def _change(step: "StepEventMetadata", background: Background) -> ResourceChange | None:
-    """The change of one step; None for one that changes nothing or is part of another."""
+def _note_step(
+    step: "StepEventMetadata",
+    background: Background,
+    changes: dict[str, list[ResourceChange]],
+    parts: dict[str, ResourceChange],
+) -> None:
+    """Add what the step changes. One resource may have several: an import is followed by an update."""
     name = step.op.value
-    if name in _PARTS_OF_REPLACEMENT:
-        return None
-    metadata = _metadata_changes(step.old, step.new)
-    if name in _UNCHANGED:
-        if not metadata or name == "refresh":
-            return None
-        operation = Operation.UPDATE
-    else:
-        operation = _OPERATIONS.get(name, Operation.UNKNOWN)
-    state = step.new or step.old
-    return ResourceChange(
-        urn=step.urn,
-        type=step.type,
-        operation=operation,
-        provider=(state.provider if state else "") or step.provider,
-        properties=(*_properties(step, operation, background), *metadata, *_options(step, operation, background)),
-        protected=bool(step.old and step.old.protect) or bool(step.new and step.new.protect),
-    )
+    copy = name in steps.DELETES_OLD_COPY
+    change = steps.deletion_of_old_copy(step) if copy else steps.change(step, background)
+    known = changes.setdefault(step.urn, [])
+    if change is not None and name == "create-replacement":
+        parts[step.urn] = change
+    elif change is not None and change not in known:
+        known.append(change)
 
 
-def _deleted_copies(events: Iterable["EngineEvent"]) -> Iterator[ResourceChange]:
-    """The deletions of old copies: each belongs to a replacement, of this run or of one that was cut short."""
-    for event in events:
-        step = event.resource_pre_event.metadata if event.resource_pre_event else None
-        if step is not None and step.op.value in _DELETES_OLD_COPY:
-            yield ResourceChange(
-                urn=step.urn,
-                type=step.type,
-                operation=Operation.DELETE,
-                provider=(step.old.provider if step.old else "") or step.provider,
-                properties=(OLD_COPY,),
-                protected=bool(step.old and step.old.protect),
-            )
+def _settled(found: list[ResourceChange], part: ResourceChange | None) -> list[ResourceChange]:
+    """The changes of one resource, the parts of a replacement as one.
+
+    The engine tells of a replacement as a whole ("replace") and of its parts: create-replacement, the deletion of the
+    old copy. A part whose whole is missing stays: it belongs to a replacement that an earlier run left half-way.
+    """
+    replaced = any(change.operation is Operation.REPLACE for change in found)
+    if part is not None and not replaced:
+        found, replaced = [*found, part], True
+    kept = [change for change in found if not (replaced and change.operation is Operation.DELETE)]
+    return sorted(kept, key=lambda change: (change.operation, repr(change.properties)))
 
 
-def _properties(step: "StepEventMetadata", operation: Operation, background: Background) -> tuple[PropertyChange, ...]:
-    if operation in (Operation.DELETE, Operation.DISCARD):
-        return ()
-    goal = background.goals.get(step.urn, {})
-    before = background.state.get(step.urn)
-    old_inputs = step.old.inputs if step.old else {}
-    new_inputs = step.new.inputs if step.new else {}
-    old = before if before is not None and step.old else values.read(old_inputs or {}, {})
-    new = values.fill_secrets(values.read(new_inputs or {}, {}), goal, old)
-    new = _fill_rest(new, goal)
-    if operation is Operation.CREATE:
-        new = _mask_autoname(new, step.urn.rsplit("::", 1)[-1])
-        old = {}
-    replaces = set(step.keys or ())
-    return tuple(
-        replace(change, replaces=values.top_level(change.path) in replaces or change.path in replaces)
-        for change in values.difference(_declared(old), _declared(new))
-    )
-
-
-def _options(step: "StepEventMetadata", operation: Operation, background: Background) -> tuple[PropertyChange, ...]:
-    """What a step does beyond inputs, which no comparison of old and new shows: there is no old, or it is the same."""
-    asked = dict(background.options.get(step.urn, {}))
-    if operation is Operation.READ and step.new:
-        asked["(read)"] = step.new.id
-    if operation in (Operation.CREATE, Operation.IMPORT) and step.new and step.new.retain_on_delete:
-        asked["(retain on delete)"] = True
-    if step.op.value not in ("import", "import-replacement"):
-        asked.pop("(import)", None)
-    if operation is not Operation.REPLACE:
-        asked.pop("(delete before replace)", None)
-    return tuple(PropertyChange(path, PropertyKind.ADD, new=value) for path, value in sorted(asked.items()))
-
-
-def _declared(value: PropertyValue) -> PropertyValue:
-    """A value without what providers note in it for themselves: nobody declared it, and nothing follows from it."""
-    if isinstance(value, dict):
-        return {key: _declared(child) for key, child in value.items() if key not in _PROVIDER_NOTES}
-    if isinstance(value, list):
-        return [_declared(child) for child in value]
-    return value
-
-
-def _fill_rest(value: PropertyValue, goal: PropertyValue) -> PropertyValue:
-    """A secret that a provider moved to another place still must count: it gets a digest of all secrets asked for."""
-    if all(leaf.digest for leaf in values.leaves(value) if isinstance(leaf, SecretValue)):
-        return value
-    asked = sorted(leaf.digest for leaf in values.leaves(goal) if isinstance(leaf, SecretValue))
-    return _replace_undigested(value, SecretValue(values.digest(asked)))
-
-
-def _replace_undigested(value: PropertyValue, stand_in: SecretValue) -> PropertyValue:
-    if isinstance(value, SecretValue):
-        return value if value.digest else stand_in
-    if isinstance(value, dict):
-        return {key: _replace_undigested(child, stand_in) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_replace_undigested(child, stand_in) for child in value]
-    return value
-
-
-def _mask_autoname(value: PropertyValue, name: str) -> PropertyValue:
-    """A name the engine makes up anew in every preview is not part of what was reviewed; the plan's seed fixes it."""
-    if isinstance(value, str) and value.startswith(name) and _AUTONAME_SUFFIX.fullmatch(value[len(name) :]):
-        return f"{name} {AUTONAME}"
-    if isinstance(value, dict):
-        return {key: _mask_autoname(child, name) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_mask_autoname(child, name) for child in value]
-    return value
-
-
-def _metadata_changes(
-    old: "StepEventStateMetadata | None", new: "StepEventStateMetadata | None"
-) -> tuple[PropertyChange, ...]:
-    """Options of the resource that differ while its inputs may not."""
-    if old is None or new is None:
-        return ()
-    pairs = (
-        ("(protect)", bool(old.protect), bool(new.protect)),
-        ("(retain on delete)", bool(old.retain_on_delete), bool(new.retain_on_delete)),
-        ("(parent)", old.parent, new.parent),
-    )
-    return tuple(PropertyChange(path, PropertyKind.UPDATE, old=a, new=b) for path, a, b in pairs if a != b)
-
-
-def _note_stack_outputs(step: "StepEventMetadata", background: Background, changes: dict[str, ResourceChange]) -> None:
+def _note_stack_outputs(
+    step: "StepEventMetadata", background: Background, changes: dict[str, list[ResourceChange]]
+) -> None:
     """A stack's outputs are its contract with other stacks: a difference is a change, though no resource changes.
 
     The engine reports them twice, before and after the program ran; the last report counts.
@@ -247,39 +119,24 @@ def _note_stack_outputs(step: "StepEventMetadata", background: Background, chang
     old = state if state is not None else values.read((step.old.outputs if step.old else None) or {}, {})
     reported = values.read((step.new.outputs if step.new else None) or {}, {})
     goal = background.goals.get(step.urn, {})
-    new = _fill_rest(values.fill_secrets(reported, goal, old), goal)
-    properties = tuple(replace(c, path=f"outputs.{c.path}") for c in values.difference(old, new))
-    before = changes.get(step.urn)
-    if step.op.value == "create":
-        changes[step.urn] = ResourceChange(step.urn, step.type, Operation.CREATE, "", properties)
-    elif properties:
-        changes[step.urn] = ResourceChange(step.urn, step.type, Operation.UPDATE, "", properties)
-    elif before is not None and all(p.path.startswith("outputs.") for p in before.properties):
-        del changes[step.urn]
+    new = steps.fill_rest(values.fill_secrets(reported, goal, old), goal)
+    outputs = tuple(replace(c, path=f"outputs.{c.path}") for c in values.difference(old, new))
+    # What the stack's own step told (its options, say) stays beside the outputs.
+    other = [
+        item
+        for change in changes.get(step.urn, ())
+        for item in change.properties
+        if not item.path.startswith("outputs.")
+    ]
+    operation = Operation.CREATE if step.op.value == "create" else Operation.UPDATE
+    properties = (*outputs, *other)
+    made = [ResourceChange(step.urn, step.type, operation, "", properties)]
+    changes[step.urn] = made if properties or operation is Operation.CREATE else []
 
 
 def _masked(outputs: Mapping[str, Any] | None) -> Mapping[str, PropertyValue]:
     value = values.read(outputs or {}, {})
     return value if isinstance(value, dict) else {}
-
-
-def _note_provider(step: "StepEventMetadata", providers: dict[str, str]) -> None:
-    """Remember each provider's version: an input of its own resource."""
-    if step.type.startswith(_PROVIDER_TYPE):
-        state = step.new or step.old
-        version = (state.inputs or {}).get("version") if state else None
-        package = step.type[len(_PROVIDER_TYPE) :]
-        providers[step.urn] = f"{package} {version}" if isinstance(version, str) else package
-
-
-def _provider_label(reference: str, providers: Mapping[str, str]) -> str:
-    """`aws 7.21.0 (main)` for a provider reference `<urn>::<id>`; the id is left out, it is new for each new stack."""
-    if not reference:
-        return ""
-    urn = reference.rsplit("::", 1)[0]
-    name = urn.rsplit("::", 1)[-1]
-    package = urn.split("::")[2].split("$")[-1].removeprefix(_PROVIDER_TYPE) if urn.count("::") >= 3 else reference
-    return f"{providers.get(urn, package)} ({name})"
 
 
 def _diagnostics(event: "EngineEvent") -> tuple[Diagnostic, ...]:
@@ -317,7 +174,7 @@ def provider_versions(events: Iterable["EngineEvent"]) -> dict[str, str]:
     for event in events:
         if event.resource_pre_event:
             labels: dict[str, str] = {}
-            _note_provider(event.resource_pre_event.metadata, labels)
+            steps.note_provider(event.resource_pre_event.metadata, labels)
             for label in labels.values():
                 package, _, version = label.partition(" ")
                 versions[package] = max(version, versions.get(package, ""), key=_numbers)
@@ -329,6 +186,40 @@ def _numbers(version: str) -> tuple[list[int], str]:
     return [int(number) for number in re.findall(r"\d+", version)], version
 
 
+def typed(raw: Iterable[Mapping[str, Any]], doing: str) -> list["EngineEvent"]:
+    """Raw events as the Automation API's types. Raises EngineFailed for one that this release does not understand."""
+    from pulumi.automation.events import EngineEvent
+
+    found = []
+    for event in raw:
+        try:
+            for kind in _ABOUT_STEPS:
+                if kind in event:
+                    _must_be_a_step(event[kind]["metadata"])
+            found.append(EngineEvent.from_json(dict(event)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise EngineFailed(
+                f"Could not {doing}: Pulumi sent an event that this release does not understand "
+                f"({type(error).__name__}: {error}).",
+                hint="Use a Pulumi release in the supported range; see `gitops toolchain status`.",
+            ) from None
+    return found
+
+
+_ABOUT_STEPS = ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent")
+
+
+def _must_be_a_step(metadata: Any) -> None:
+    """Raises an error of Python's unless everything that a change is read from has its form."""
+    for key in ("op", "urn", "type"):
+        if not isinstance(metadata[key], str) or not metadata[key]:
+            raise TypeError(f"{key} is {metadata[key]!r}")
+    for side in ("old", "new"):
+        state = metadata.get(side)
+        if state is not None and not all(isinstance(state.get(key) or {}, dict) for key in ("inputs", "outputs")):
+            raise TypeError(f"inputs or outputs of {side} are no object")
+
+
 def step_of(event: Mapping[str, Any]) -> ResourceStep | None:
     """The step that a raw event of a running apply tells of, for people who watch; None for anything else."""
     for kind, done, failed in (
@@ -337,7 +228,7 @@ def step_of(event: Mapping[str, Any]) -> ResourceStep | None:
         ("resOpFailedEvent", True, True),
     ):
         metadata = (event.get(kind) or {}).get("metadata")
-        if metadata and metadata.get("op") not in _UNCHANGED and metadata.get("type") != STACK_TYPE:
+        if metadata and metadata.get("op") not in steps.UNCHANGED and metadata.get("type") != STACK_TYPE:
             return ResourceStep(str(metadata["urn"]), str(metadata["type"]), str(metadata["op"]), done, failed)
     return None
 

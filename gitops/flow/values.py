@@ -14,6 +14,7 @@ from typing import Any
 
 import rfc8785
 
+from gitops.errors import EngineFailed
 from gitops.model import PropertyChange, PropertyKind, PropertyValue, SecretValue, UnknownValue
 
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
@@ -33,6 +34,8 @@ UNKNOWN_SENTINELS = frozenset(
 _OUR_KEY = re.compile(r"\$+(secret|unknown|integer)")
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _LARGEST_EXACT = 2**53 - 1
+MAX_DEPTH = 100
+"""Levels that a value may be nested; beyond, Python's own stack would decide what can be compared."""
 
 
 def is_secret(value: Any) -> bool:
@@ -42,26 +45,35 @@ def is_secret(value: Any) -> bool:
 
 def ciphertexts(value: Any) -> Iterator[str]:
     """Every ciphertext inside a raw JSON value."""
-    if is_secret(value):
-        text = value.get("ciphertext")
-        if isinstance(text, str):
-            yield text
-    elif isinstance(value, Mapping):
-        for child in value.values():
-            yield from ciphertexts(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from ciphertexts(child)
+    left = [value]
+    while left:
+        one = left.pop()
+        if is_secret(one):
+            text = one.get("ciphertext")
+            if isinstance(text, str):
+                yield text
+        elif isinstance(one, Mapping):
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
 
 
-def read(value: Any, digests: Mapping[str, str]) -> PropertyValue:
-    """A raw JSON value with secrets and unknowns as typed leaves; a secret without a digest is SecretValue("")."""
+def read(value: Any, digests: Mapping[str, str], depth: int = 0) -> PropertyValue:
+    """A raw JSON value with secrets and unknowns as typed leaves; a secret without a digest is SecretValue("").
+
+    Raises EngineFailed for one that is nested more than `MAX_DEPTH` levels.
+    """
+    if depth > MAX_DEPTH:
+        raise EngineFailed(
+            f"Could not compare a property: its value is nested more than {MAX_DEPTH} levels.",
+            hint="Pass such a document as one string, for example with `json.dumps`.",
+        )
     if is_secret(value):
         return SecretValue(digests.get(str(value.get("ciphertext")), ""))
     if isinstance(value, Mapping):
-        return {_not_ours(str(key)): read(child, digests) for key, child in value.items()}
+        return {_not_ours(str(key)): read(child, digests, depth + 1) for key, child in value.items()}
     if isinstance(value, list):
-        return [read(child, digests) for child in value]
+        return [read(child, digests, depth + 1) for child in value]
     if isinstance(value, str) and value in UNKNOWN_SENTINELS:
         return UnknownValue()
     return value

@@ -47,7 +47,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tiny, Path]:
     project = tiny.project(root / "project", WANTED, SECRETS)
     saved = root / "plan.json"
     tiny.engine.preview(project, STACK, save_plan=saved)
-    tiny.engine.apply(project, STACK, saved, lambda _step: None)
+    tiny.engine.apply(project, STACK, saved, lambda _step: None, lambda: "")
     tiny.want(project, SCALED)
     return tiny, project
 

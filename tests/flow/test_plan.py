@@ -285,7 +285,7 @@ def test_what_a_saved_plan_asks_beyond_inputs_is_told_apart() -> None:
 
     first = ["delete-replaced", "replace", "create-replacement"]
     last = ["create-replacement", "replace", "delete-replaced"]
-    assert plans.options_in_saved_plan(saved(["import"], id="vpc-1")) == {"a": {"(import)": "vpc-1"}}
-    assert plans.options_in_saved_plan(saved(first)) == {"a": {"(delete before replace)": True}}
-    assert plans.options_in_saved_plan(saved(last)) == {"a": {}}
-    assert plans.options_in_saved_plan({}) == {}
+    assert plans.orders_in_saved_plan(saved(["import"], id="vpc-1")) == {"a": {"(import)": "vpc-1"}}
+    assert plans.orders_in_saved_plan(saved(first)) == {"a": {"(delete before replace)": True}}
+    assert plans.orders_in_saved_plan(saved(last)) == {"a": {}}
+    assert plans.orders_in_saved_plan({}) == {}

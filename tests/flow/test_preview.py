@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pulumi.automation.events import EngineEvent
 
+from gitops.errors import EngineFailed
 from gitops.flow import preview as previews
-from gitops.flow.preview import AUTONAME, Background
 from gitops.flow.resume import OLD_COPY
+from gitops.flow.steps import AUTONAME, Background
 from gitops.model import (
     EngineRun,
     Operation,
@@ -175,19 +176,36 @@ def test_the_host_of_the_language_is_not_worth_a_warning() -> None:
     assert [d for d in read("same").diagnostics if d.severity is Severity.WARNING] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("web", "web-1a2b3c4"),
-        ("web", "web-1a2b3c4d"),
-    ],
-)
-def test_a_name_made_up_for_this_preview_is_not_part_of_it(name: str, value: str) -> None:
-    events = [e for e in raw("create") if (e.get("resourcePreEvent") or {}).get("metadata", {}).get("urn") == ONE]
-    events[0]["resourcePreEvent"]["metadata"]["urn"] = ONE.replace("::one", f"::{name}")
-    events[0]["resourcePreEvent"]["metadata"]["new"]["inputs"]["name"] = value
-    run = previews.read([EngineEvent.from_json(events[0])])
-    assert told(run)[name][1]["name"] == (None, f"{name} {AUTONAME}")
+def created(inputs: dict[str, Any], given: set[str], operation: str = "create", name: str = "web") -> dict[str, Any]:
+    """Path → new value of a change whose checked inputs are these; the program itself gave those of `given`."""
+    urn = ONE.replace("::one", f"::{name}")
+    old = {"inputs": {"name": "web-0000000"}} if operation == "replace" else None
+    event = step(operation, urn=urn, new={"inputs": inputs}, old=old)
+    background = Background(given={urn: frozenset(given)}, state={urn: old["inputs"]} if old else {})
+    (change,) = previews.read([event], background).changes
+    return {p.path: p.new for p in change.properties}
+
+
+@pytest.mark.parametrize("value", ["web-1a2b3c4", "web-1a2b3c4d", "web_1a2b3c4", "Web-1a2b3c4", "web-1a2b3c4.fifo"])
+@pytest.mark.parametrize("operation", ["create", "replace"])
+def test_a_name_made_up_for_this_preview_is_not_part_of_it(operation: str, value: str) -> None:
+    assert created({"name": value}, set(), operation) == {"name": f"web {AUTONAME}"}
+
+
+def test_a_chosen_name_stays_however_it_looks() -> None:
+    assert created({"name": "web-1234567"}, {"name"}) == {"name": "web-1234567"}
+    metadata = {"name": "web-1234567", "annotations": {}}
+    assert created({"metadata": metadata}, {"metadata"}) == {"metadata": metadata}
+
+
+def test_a_default_that_a_provider_computes_stays() -> None:
+    assert created({"acl": "private", "prefix": "web-"}, set()) == {"acl": "private", "prefix": "web-"}
+
+
+def test_a_name_made_up_by_the_kubernetes_provider_is_not_part_of_it() -> None:
+    annotations = {"pulumi.com/autonamed": "true"}
+    found = created({"metadata": {"name": "web-1a2b3c4d", "annotations": annotations}}, {"metadata"})
+    assert found == {"metadata": {"name": f"web {AUTONAME}", "annotations": annotations}}
 
 
 def test_steps_for_people_who_watch() -> None:
@@ -214,20 +232,23 @@ def test_provider_versions_are_the_highest_of_each_package() -> None:
     assert previews.provider_versions(found) == {"aws": "7.21.0"}
 
 
+def step(operation: str, urn: str = ONE, **sides: Any) -> EngineEvent:
+    """The event of one step."""
+    kind = "things:index:Thing"
+    states = {
+        side: {"urn": urn, "type": kind, "custom": True, "id": "", "inputs": {}, "outputs": {}, **given}
+        if (given := sides.get(side)) is not None
+        else None
+        for side in ("old", "new")
+    }
+    metadata = {"op": operation, "urn": urn, "type": kind, "provider": "", **states}
+    return EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resourcePreEvent": {"metadata": metadata}})
+
+
 def test_what_is_asked_beyond_inputs_is_part_of_the_change() -> None:
     def properties(operation: str, **new: Any) -> dict[str, Any]:
-        state = {"urn": ONE, "type": "things:index:Thing", "custom": True, "id": "", "inputs": {}, "outputs": {}}
-        step = {
-            "op": operation,
-            "urn": ONE,
-            "type": state["type"],
-            "provider": "",
-            "old": None,
-            "new": {**state, **new},
-        }
-        event = EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resourcePreEvent": {"metadata": step}})
-        options = {ONE: {"(import)": "vpc-1", "(delete before replace)": True}}
-        (change,) = previews.read([event], Background({}, {}, options)).changes
+        orders = {ONE: {"(import)": "vpc-1", "(delete before replace)": True}}
+        (change,) = previews.read([step(operation, new=new)], Background(orders=orders)).changes
         return {p.path: p.new for p in change.properties}
 
     assert properties("import") == {"(import)": "vpc-1"}
@@ -235,3 +256,49 @@ def test_what_is_asked_beyond_inputs_is_part_of_the_change() -> None:
     assert properties("create", retainOnDelete=True) == {"(retain on delete)": True}
     assert properties("create") == {}
     assert properties("replace") == {"(delete before replace)": True}
+
+
+def test_an_option_that_alone_differs_is_an_update() -> None:
+    had, asked = {"(ignore changes)": ["size"], "(deleted with)": TWO}, {"(ignore changes)": ["size", "tags"]}
+    background = Background(had={ONE: had}, asked={ONE: asked})
+    (change,) = previews.read([step("same", old={}, new={})], background).changes
+    assert change.operation is Operation.UPDATE
+    assert change.properties == (
+        PropertyChange("(deleted with)", PropertyKind.DELETE, old=TWO),
+        PropertyChange("(ignore changes)", PropertyKind.UPDATE, ["size"], ["size", "tags"]),
+    )
+    unchanged = previews.read([step("same", old={}, new={})], Background(had={ONE: had}, asked={ONE: had}))
+    assert (unchanged.changes, unchanged.unchanged) == ((), 1)
+
+
+def test_a_step_whose_options_are_not_told_is_a_failure_and_not_a_guess() -> None:
+    with pytest.raises(EngineFailed, match=f"Could not tell the options of {ONE}"):
+        previews.read([step("same", old={}, new={})], Background(asked={}))
+    assert previews.read([step("delete", old={})], Background(asked={})).changes[0].operation is Operation.DELETE
+
+
+def test_a_resource_that_an_alias_renames_is_an_update() -> None:
+    (change,) = previews.read([step("same", old={"urn": TWO}, new={})], Background()).changes
+    assert change.properties == (PropertyChange("(urn)", PropertyKind.UPDATE, TWO, ONE),)
+
+
+def test_an_update_that_follows_an_import_is_a_change_of_its_own() -> None:
+    events = [step("import", new={}), step("update", old={"inputs": {"a": 1}}, new={"inputs": {"a": 2}})]
+    for order in (events, events[::-1]):
+        assert [c.operation for c in previews.read(order).changes] == [Operation.IMPORT, Operation.UPDATE]
+
+
+def test_a_replacement_of_which_only_the_creation_is_told_is_a_replacement() -> None:
+    event = step("create-replacement", old={"inputs": {"a": 1}}, new={"inputs": {"a": 2}})
+    assert [c.operation for c in previews.read([event]).changes] == [Operation.REPLACE]
+
+
+def test_a_key_that_a_program_calls_like_a_providers_note_stays() -> None:
+    inputs = {"tags": {"__defaults": "mine", "__internal": {"a": 1}}, "size": 1, "__defaults": ["size"]}
+    assert created(inputs, {"tags"}) == {"tags": inputs["tags"], "size": 1}
+    assert created(inputs, {"tags", "__defaults"})["__defaults"] == ["size"]
+
+
+def test_the_policy_packs_that_took_part_are_told_with_their_versions() -> None:
+    assert read("policy").policy_packs == {"house-rules": "0.0.1"}
+    assert read("same").policy_packs == {}

@@ -1,7 +1,8 @@
 """A program that wants what `wanted.json` beside it says: things by name, and outputs.
 
 `{"things": {"one": {"size": 12, "options": {"protect": true}}}, "outputs": {"size": "one.size"}}`; a value that is
-`{"secret": "key"}` is that secret of the stack's config, one that is `{"of": "one.serial"}` another thing's output.
+`{"secret": "key"}` is that secret of the stack's config, one that is `{"of": "one.serial"}` another thing's output, and
+an option that is `{"thing": "one"}` that thing.
 """
 
 import json
@@ -33,10 +34,18 @@ def value(given):
     return given
 
 
+def option(key, given):
+    if key == "custom_timeouts":
+        return pulumi.CustomTimeouts(**given)
+    if key == "aliases":
+        return [pulumi.Alias(**alias) for alias in given]
+    return made[given["thing"]] if isinstance(given, dict) and "thing" in given else value(given)
+
+
 if wanted.get("broken"):
     raise RuntimeError("the program is broken on purpose")
 for name, inputs in wanted.get("things", {}).items():
-    options = pulumi.ResourceOptions(**inputs.pop("options", {}))
+    options = pulumi.ResourceOptions(**{key: option(key, given) for key, given in inputs.pop("options", {}).items()})
     made[name] = Thing(name, value(inputs), options)
 for name, given in wanted.get("outputs", {}).items():
     pulumi.export(name, value(given))
