@@ -117,7 +117,7 @@ class _Waiter:
         own = self._own_ticket()
         if not own.version or now - self.entered_at >= leases.renewal_due(own.seconds):
             self._enter(own, now)
-        where = self._before(line), line.lease.holder if line.lease else None
+        where = tuple(one.id for one in self._before(line)), line.lease.holder if line.lease else None
         if where != self.told or now - self.told_at >= _TELL_EVERY:
             self.told, self.told_at = where, now
             self.tell(f"{self.wanted.stack.label}: {self._situation(line)}")

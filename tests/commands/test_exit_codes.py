@@ -120,7 +120,7 @@ def test_a_stack_that_somebody_holds_is_4(world: World, capsys: pytest.CaptureFi
     holder = Holder("eve", "elsewhere", 9, "up", "run of eve")
     lease = leases.granted(DEV, holder, SystemClock().now(), 60)
     GitLeases(world.context().git).swap(DEV, None, lease)
-    assert gitops(world, "up", "--environment", "dev") == 4
+    assert gitops(world, "up", "--environment", "dev", "--wait", "0s") == 4
     assert "leased to eve on elsewhere" in capsys.readouterr().err
 
 
