@@ -63,7 +63,10 @@ def gitops(ctx: click.Context, folder: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None, world: type[Context] = Context) -> None:
     """Run the command line in that kind of world, and end the process with its exit code."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What is ignored stays ignored: `nohup` asks for it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _as_interrupt)
     # Imports make many objects and no cycles to collect: fewer passes over them, and none at the very end,
     # are 0.2 s less CPU where pulumi is imported, for 1 MiB more memory.
     gc.set_threshold(100_000)
@@ -104,5 +107,5 @@ def _system_failed(error: OSError) -> int:
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends a run the way Ctrl-C does: in good order."""
+    """SIGTERM and SIGHUP end a run the way Ctrl-C does: in good order."""
     raise KeyboardInterrupt

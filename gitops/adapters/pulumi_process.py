@@ -16,11 +16,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
+from gitops.adapters.interrupts import Noted, noted
 from gitops.errors import EngineFailed, ToolMissing
+from gitops.flow.lease import GRACE
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LOOK_SECONDS = 0.2  # how often to look whether Pulumi has ended
+_SESSION_ROUNDS = 100  # what is killed may have started something in the meantime
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +41,32 @@ class Finished:
 
 @dataclass(frozen=True)
 class PulumiProcess:
-    """How to start the Pulumi CLI: the executable and the environment its programs and plugins see."""
+    """How to start the Pulumi CLI: the executable and the environment its programs and plugins see.
+
+    `grace` is how many seconds a run may take to stop in good order after its lease was lost.
+    """
 
     executable: Path
     environment: Mapping[str, str] = field(repr=False)
+    grace: float = GRACE
 
     def with_backend(self, url: str) -> "PulumiProcess":
         """The same on another state backend."""
         return replace(self, environment={**self.environment, "PULUMI_BACKEND_URL": url})
 
     def run(self, folder: Path, arguments: Sequence[str]) -> Finished:
-        """Run a command to its end without events."""
-        process = self._start(folder, arguments, ())
-        output, errors = process.communicate()
-        return Finished(process.returncode, output, errors)
+        """Run a short command to its end without events; an interrupt waits for that end, a second one does not."""
+        with noted() as interrupts:
+            _stop_if(interrupts.count > 0)
+            process = self._start(folder, arguments, ())
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=_LOOK_SECONDS)
+                except subprocess.TimeoutExpired:
+                    if interrupts.count > 1:
+                        _end_session(process)
+                else:
+                    return Finished(process.returncode, output, errors)
 
     def must(self, folder: Path, arguments: Sequence[str], doing: str) -> str:
         """Run a command and return its output. Raises EngineFailed, saying what was being done."""
@@ -72,8 +89,9 @@ class PulumiProcess:
 
         `must_stop` is asked several times a second; as soon as it gives a reason, Pulumi is interrupted.
 
-        KeyboardInterrupt (Ctrl-C, or SIGTERM as the command line maps it) is passed on as Pulumi's own: it finishes
-        the running operations and stops. A second one ends the whole process group at once.
+        An interrupt, also one that the main thread notes while this one runs, is passed on to Pulumi: it finishes the
+        running operations and stops. A second one ends Pulumi and all that it started, and is raised. So does, without
+        being raised, a Pulumi that has not stopped for `grace` seconds after `must_stop` gave its reason.
         """
         reading, writing = os.pipe()
         errors: list[str] = []
@@ -81,30 +99,26 @@ class PulumiProcess:
             os.fdopen(reading, "rb", buffering=0) as log,
             # The Kubernetes provider leaves copies of the kubeconfig, token included, among the temporary files.
             tempfile.TemporaryDirectory(prefix="gitops-run-") as private,
-            _Interrupts() as interrupts,
             (output or Path(os.devnull)).open("wb") as written,
+            noted() as interrupts,
         ):
             own = replace(self, environment={**self.environment, "TMPDIR": private})
             try:
+                _stop_if(interrupts.count > 0)
                 process = own._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,), written)
             finally:
                 os.close(writing)
             watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)
             watcher.start()
-            stopped = ""
-
-            def look() -> None:
-                nonlocal stopped
-                interrupts.pass_on(process)
-                if not stopped and (stopped := must_stop()):
-                    process.send_signal(signal.SIGINT)
-
-            for line in _Lines(log.fileno(), process, look):
+            stopping = _Stopping(process, interrupts, must_stop, self.grace)
+            for line in _Lines(log.fileno(), process, stopping.look):
                 on_event(json.loads(line))
             # What outlives Pulumi belongs to nobody any more.
-            _end_group(process)
+            _end_session(process)
             watcher.join(timeout=5)
-        return Finished(process.returncode, "", "".join(errors), interrupts.passed_on > 0, stopped)
+            _stop_if(interrupts.count > 1 or interrupts.count > stopping.passed_on)
+            interrupts.acted_on = stopping.passed_on
+        return Finished(process.returncode, "", "".join(errors), stopping.passed_on > 0, stopping.reason)
 
     def _start(
         self, folder: Path, arguments: Sequence[str], pipes: Sequence[int], output: IO[bytes] | None = None
@@ -161,42 +175,40 @@ class _Lines:
                 return
 
 
-class _Interrupts:
-    """Ctrl-C and SIGTERM while a process runs: noted the moment they come, and passed on to it from a safe place.
+class _Stopping:
+    """Makes a running Pulumi stop: in good order at first, and at once where it has to be."""
 
-    An exception in the middle of starting a process would lose the process. The first one is passed on, the second
-    ends the whole group. One that comes too late for that is raised when the block ends. Only the main thread gets
-    signals, so in others this does nothing.
-    """
-
-    def __init__(self) -> None:
-        self._noted = 0
+    def __init__(
+        self, process: "subprocess.Popen[str]", interrupts: Noted, must_stop: Callable[[], str], grace: float
+    ) -> None:
+        self._process = process
+        self._interrupts = interrupts
+        self._must_stop = must_stop
+        self._grace = grace
+        self._asked_at = 0.0
         self.passed_on = 0
-        self._before: dict[signal.Signals, Any] = {}
+        self.reason = ""
 
-    def __enter__(self) -> "_Interrupts":
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        if self._noted > self.passed_on or self.passed_on > 1:
-            raise KeyboardInterrupt
-
-    def pass_on(self, process: "subprocess.Popen[str]") -> None:
-        """Give the process what was noted since the last call."""
-        while self.passed_on < self._noted:
+    def look(self) -> None:
+        """Called several times a second."""
+        while self.passed_on < self._interrupts.count:
             self.passed_on += 1
-            if self.passed_on == 1:
-                process.send_signal(signal.SIGINT)
-            else:
-                _end_group(process)
+            if self.passed_on > 1:
+                _end_session(self._process)
+            elif not self.reason:
+                self._process.send_signal(signal.SIGINT)
+        if not self.reason and (reason := self._must_stop()):
+            self.reason, self._asked_at = reason, time.monotonic()
+            # Pulumi takes a second one for "at once".
+            if not self.passed_on:
+                self._process.send_signal(signal.SIGINT)
+        if self.reason and time.monotonic() - self._asked_at > self._grace:
+            _end_session(self._process)
 
-    def _note(self, _number: int, _frame: object) -> None:
-        self._noted += 1
+
+def _stop_if(interrupted: bool) -> None:
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> EngineFailed:
@@ -233,7 +245,30 @@ def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:
         yield from process.stderr
 
 
-def _end_group(process: "subprocess.Popen[str]") -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _end_session(process: "subprocess.Popen[str]") -> None:
+    """Kill Pulumi and all that it started: the language host and its program have process groups of their own."""
+    for _ in range(_SESSION_ROUNDS):
+        members = [pid for pid in psutil.pids() if _session(pid) == process.pid and _runs(pid)]
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not members:
+            break
+        process.poll()
+        time.sleep(0.01)
     process.wait()
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return -1
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is more than an entry that its parent has not asked for yet."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from gitops.adapters.interrupts import noted
 from gitops.commands.affected import find_affected
 from gitops.context import Context
 from gitops.errors import GitFailed, UsageError
@@ -114,6 +115,6 @@ def contains(context: Context, commit: str, ancestor: str) -> bool:
 
 
 def side_by_side(work: Callable[[Stack], Result], wave: Collection[Stack]) -> tuple[Result, ...]:
-    """Do the work for each stack of a wave, as many at once as there are cores."""
-    with ThreadPoolExecutor(min(len(wave), os.cpu_count() or 1) or 1) as pool:
+    """Do the work for each stack of a wave, as many at once as there are cores. An interrupt stops all of them."""
+    with noted(), ThreadPoolExecutor(min(len(wave), os.cpu_count() or 1) or 1) as pool:
         return tuple(pool.map(work, wave))

@@ -5,13 +5,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from gitops.adapters.interrupts import noted
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
 from gitops.errors import EngineFailed, ToolMissing
 
@@ -74,6 +77,102 @@ printf '{"n": 1}\\n' > $log; touch ready; while :; do sleep 0.05; done"""
     seen, finished = events_of(process, tmp_path)
     assert [event["n"] for event in seen] == [1, 2]
     assert finished.interrupted
+
+
+def test_a_hangup_and_a_termination_are_interrupts_too(tmp_path: Path) -> None:
+    """Alone: more than one in a row means "at once"."""
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        script = f"trap 'exit 1' INT\nkill -{number.value} $PPID; while :; do sleep 0.05; done"
+        _, finished = events_of(scripted(tmp_path, script), tmp_path)
+        assert (finished.code, finished.interrupted) == (1, True)
+
+
+STUBBORN = """trap '' INT
+(trap '' INT; set -m; sleep 600 & echo $! > other_group; wait) &
+printf '{"n": 1}\\n' > $log; touch ready; while :; do sleep 0.05; done"""
+
+
+def gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def wait_for(moment: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not moment():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_second_interrupt_ends_all_of_it_at_once_and_is_raised(tmp_path: Path) -> None:
+    """Also what has a process group of its own, as the language host's program has."""
+
+    def interrupt() -> None:
+        wait_for(lambda: (tmp_path / "ready").exists() and (tmp_path / "other_group").exists())
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.5)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        events_of(scripted(tmp_path, STUBBORN), tmp_path)
+    assert gone(int((tmp_path / "other_group").read_text()))
+
+
+def test_runs_in_other_threads_stop_at_an_interrupt_of_the_main_thread(tmp_path: Path) -> None:
+    script = """trap 'exit 1' INT
+touch ready.$$; while :; do sleep 0.05; done"""
+    process = scripted(tmp_path, script)
+
+    def interrupt() -> None:
+        wait_for(lambda: len(list(tmp_path.glob("ready.*"))) == 2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    runs: list[Future[tuple[list[Mapping[str, Any]], Finished]]] = []
+
+    def run_three_by_two() -> None:
+        with noted(), ThreadPoolExecutor(2) as pool:
+            runs.extend(pool.submit(events_of, process, tmp_path) for _ in range(3))
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_three_by_two()
+    assert [one.result()[1].interrupted for one in runs[:2]] == [True, True]
+    assert isinstance(runs[2].exception(), KeyboardInterrupt), "it had not been started yet, and must not be"
+
+
+def test_a_run_that_has_to_stop_is_interrupted_and_told_why(tmp_path: Path) -> None:
+    script = """trap 'printf "{\\"n\\": 2}\\n" > $log; exit 1' INT
+printf '{"n": 1}\\n' > $log; touch ready; while :; do sleep 0.05; done"""
+    seen: list[Mapping[str, Any]] = []
+    process = scripted(tmp_path, script)
+    reason = lambda: "the lease was lost" if (tmp_path / "ready").exists() else ""  # noqa: E731
+    finished = process.run_with_events(tmp_path, ["up"], seen.append, reason)
+    assert [event["n"] for event in seen] == [1, 2]
+    assert (finished.code, finished.stopped, finished.interrupted) == (1, "the lease was lost", False)
+
+
+def test_a_run_that_has_to_stop_and_does_not_is_ended_after_its_grace(tmp_path: Path) -> None:
+    process = replace(scripted(tmp_path, STUBBORN), grace=0.5)
+    reason = lambda: "the lease was lost" if (tmp_path / "other_group").exists() else ""  # noqa: E731
+    finished = process.run_with_events(tmp_path, ["up"], lambda _event: None, reason)
+    assert (finished.code, finished.stopped) == (-signal.SIGKILL, "the lease was lost")
+    assert gone(int((tmp_path / "other_group").read_text()))
+
+
+def test_a_short_command_is_finished_before_an_interrupt_is_raised(tmp_path: Path) -> None:
+    process = scripted(tmp_path, "kill -INT $PPID; sleep 0.5; touch written")
+    with pytest.raises(KeyboardInterrupt):
+        process.run(tmp_path, ["stack", "import"])
+    assert (tmp_path / "written").exists()
+
+
+def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        finished = scripted(tmp_path, "kill -HUP $PPID; sleep 0.3").run(tmp_path, ["version"])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert finished.code == 0
 
 
 @pytest.mark.parametrize("attempt", range(20))
