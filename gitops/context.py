@@ -124,6 +124,13 @@ class Context:
         return PulumiEngine(PulumiProcess(found.path("pulumi"), variables))
 
     @cached_property
+    def ambient(self) -> Mapping[str, str]:
+        """What the environment points programs at: a cluster, a region."""
+        from gitops.adapters import ambient
+
+        return ambient.read(self.environment)
+
+    @cached_property
     def holder(self) -> Holder:
         """Who this run is, for leases and records: the person or job, the machine, the process."""
         person = self.git.attempt("config", "user.name")[1].decode().strip()

@@ -73,6 +73,9 @@ class EngineReader(Protocol):
     def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
         """Preview a stack, secrets as keyed digests. Raises EngineFailed with the diagnostics."""
 
+    def installed(self, folder: Path) -> Mapping[str, str]:
+        """The versions that a preview there would record, as far as they are known without one. Raises EngineFailed."""
+
     def start_state(self, folder: Path, stack: str) -> StartState:
         """The stack's state now; a stack that was never created has an empty one."""
 

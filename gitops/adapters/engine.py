@@ -7,7 +7,6 @@ engine already works.
 
 import importlib
 import json
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitops.adapters import repair
+from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, SecretDigests
 from gitops.errors import EngineFailed
-from gitops.flow import options, values
+from gitops.flow import options, reuse, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
 from gitops.flow.steps import Background
@@ -51,6 +51,7 @@ class PulumiEngine:
     def __init__(self, process: PulumiProcess) -> None:
         self._process = process
         self._secrets = SecretDigests()
+        self._installed = Installed(process)
         self._created: set[tuple[Path, str]] = set()
 
     def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
@@ -65,6 +66,7 @@ class PulumiEngine:
             exporting = beside.submit(self._export, folder, stack)
             hashing = beside.submit(lambda: self._secrets.of(self._process, folder, stack, exporting.result()))
             beside.submit(importlib.import_module, _EVENTS)
+            looking = beside.submit(self._installed.packages, folder)
             work = _Work(self._process, folder, arguments, f"preview stack {stack}")
             try:
                 events, seconds = self._events(work, output=told)
@@ -93,12 +95,15 @@ class PulumiEngine:
         return Preview(
             run=previews.read(events, background, seconds),
             start=plans.start_state(deployment, digests),
-            versions={
-                "pulumi": str((document.get("manifest") or {}).get("version", "")),
-                "python": platform.python_version(),
-                **previews.provider_versions(events),
-            },
+            versions=reuse.relevant(
+                {"pulumi": str((document.get("manifest") or {}).get("version", "")), **looking.result()},
+                previews.provider_versions(events),
+            ),
         )
+
+    def installed(self, folder: Path) -> Mapping[str, str]:
+        """See `EngineReader.installed`."""
+        return self._installed.versions(folder)
 
     def start_state(self, folder: Path, stack: str) -> StartState:
         """See `EngineReader.start_state`."""

@@ -15,6 +15,7 @@ from gitops.commands.affected import find_affected
 from gitops.context import Context
 from gitops.errors import GitFailed, UsageError
 from gitops.flow import plan as plans
+from gitops.flow import reuse
 from gitops.flow.affected import reached_files
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.order import dependencies, waves
@@ -56,17 +57,31 @@ class Program:
             commit,
             run=preview.run,
             start=preview.start,
-            inputs=self._inputs(stack, dict(preview.versions)),
+            inputs=self.inputs(stack, preview.versions),
             now=self.context.clock.now(),
         )
 
-    def _inputs(self, stack: Stack, versions: dict[str, str]) -> Inputs:
+    def spared(self, stack: Stack, recorded: Plan) -> bool:
+        """Whether a preview of the stack would repeat that plan, since nothing that it came from moved.
+
+        Never where the stack reads another's outputs: those can move without any of this. Raises EngineFailed.
+        """
+        if recorded.stack != stack or self.upstream.get(stack) or reuse.obstacle(recorded):
+            return False
+        engine, folder = self.context.engine, self.project_folder(stack)
+        # The state last: it takes the longest to look at.
+        now = self.inputs(stack, engine.installed(folder))
+        return reuse.same_origin(recorded, now) and recorded.start == engine.start_state(folder, stack.name)
+
+    def inputs(self, stack: Stack, versions: Mapping[str, str]) -> Inputs:
+        """What a plan of the stack is computed from."""
         config_file = self.snapshot.project_of(stack).config_files[stack.name]
         digests = {
             path: hashlib.sha256(content).hexdigest()
             for path, content in self.snapshot.read(sorted(reached_files(self.snapshot, stack)))
         }
-        return Inputs(files=digests, config=digests.pop(config_file, ""), versions=versions)
+        config = digests.pop(config_file, "")
+        return Inputs(files=digests, config=config, versions=versions, ambient=self.context.ambient)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -12,13 +12,14 @@ from gitops.commands.affected import default_base, find_affected
 from gitops.commands.planning import Program, checked_out, named, side_by_side, standing_release
 from gitops.config import Environment
 from gitops.context import Context, Ledger, require_environment
-from gitops.errors import EngineFailed, Failed
+from gitops.errors import ConfigError, EngineFailed, Failed, Refused
 from gitops.flow import comment as comments
 from gitops.flow import plan as plans
 from gitops.flow import record as records
-from gitops.flow import values
+from gitops.flow import values, wording
 from gitops.flow.comment import PreviewFailure, Review, StackReview
-from gitops.model import AffectedStack, Plan, Reason, ReasonKind, RecordKind
+from gitops.flow.discover import take_snapshot
+from gitops.model import AffectedStack, Plan, Reason, ReasonKind, RecordKind, Stack
 from gitops.views import terminal
 
 # An apply brings a stack to the whole commit, so what was merged before and never released is part of its plan.
@@ -29,7 +30,8 @@ _UNRELEASED = Reason(ReasonKind.UNRELEASED, "", "earlier changes of the target b
 class Request:
     """What to preview: a change by its two commits, for one environment, all its affected stacks or those named.
 
-    With a pull request the review is shown there and its plans are kept; without one it is a look.
+    With a pull request the review is shown there and its plans are kept; without one it is a look. `fresh`: run each
+    preview, also where nothing moved since one on record.
     """
 
     base: str | None = None
@@ -37,6 +39,7 @@ class Request:
     environment: str | None = None
     stacks: tuple[str, ...] = ()
     pull_request: int | None = None
+    fresh: bool = False
 
 
 def preview(context: Context, request: Request) -> Review:
@@ -65,9 +68,18 @@ def preview(context: Context, request: Request) -> Review:
         for wave in program.in_order(chosen):
             _tell(f"previewing {', '.join(stack.label for stack in wave)}")
             reviews += side_by_side(
-                lambda stack: _review(program, environment, head, affected.get(stack) or AffectedStack(stack, ())), wave
+                lambda stack: _review(
+                    program,
+                    environment,
+                    head,
+                    affected.get(stack) or AffectedStack(stack, ()),
+                    _on_record(history, stack, request),
+                ),
+                wave,
             )
-    review = Review(environment.name, base, head, tuple(reviews), unaffected=len(held) - len(reviews))
+        gone = tuple(sorted(set(_held_at(context, base, environment)) - set(held)))
+    unaffected = len(held) - len(reviews)
+    review = Review(environment.name, base, head, tuple(reviews), unaffected=unaffected, undeclared=gone)
     if request.pull_request is not None:
         # The comment first: a plan that is on record can be approved, so its reviewers must be able to see it.
         context.host.comment(request.pull_request, comments.marker(review.environment), comments.render(review))
@@ -75,23 +87,58 @@ def preview(context: Context, request: Request) -> Review:
     return review
 
 
-def _review(program: Program, environment: Environment, head: str, affected: AffectedStack) -> StackReview:
+def _review(
+    program: Program, environment: Environment, head: str, affected: AffectedStack, recorded: Plan | None
+) -> StackReview:
+    stack = affected.stack
     try:
-        return StackReview(affected, program.plan(affected.stack, environment.name, head))
+        if recorded is not None and program.spared(stack, recorded):
+            _tell(f"{stack.label}: {wording.same_inputs(recorded)}")
+            plan = replace(recorded, environment=environment.name, commit=head)
+            return StackReview(affected, plan, same_as=recorded)
+        return StackReview(affected, program.plan(stack, environment.name, head))
     except EngineFailed as error:
         return StackReview(affected, PreviewFailure(error.message, error.diagnostics, error.hint))
+
+
+def _on_record(history: records.History, stack: Stack, request: Request) -> Plan | None:
+    """The pull request's newest plan of the stack; None where a preview has to run whatever it says."""
+    if request.pull_request is None or request.fresh:
+        return None
+    try:
+        return history.latest_plan(stack, request.pull_request)
+    except Refused:  # made by another release, in a format of its own
+        return None
+
+
+def _held_at(context: Context, commit: str, environment: Environment) -> tuple[Stack, ...]:
+    """The environment's stacks as another commit declares them; none where that cannot be read."""
+    if commit == context.repository.empty_tree():
+        return ()
+    try:
+        before = context.config(commit)
+        then = next((one for one in before.environments if one.name == environment.name), environment)
+        return before.stacks_of(then, take_snapshot(context.repository, commit).stacks)
+    except ConfigError:
+        return ()
 
 
 def _record(context: Context, ledger: Ledger, history: records.History, review: Review, shown_on: int) -> None:
     """Append each plan, unless the ledger's newest one for this stack and commit is the same."""
     author = records.Author(context.holder.name, review.environment)
     for one in review.ordered():
-        if isinstance(one.result, Plan):
-            known = history.plan_for(one.stack, review.head, shown_on)
-            if known is None or known.plan_digest != one.result.plan_digest:
-                body = {"plan": plans.to_body(one.result), "shown_on": shown_on}
-                now = context.clock.now()
-                ledger.append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
+        if isinstance(one.result, Plan) and not _is_kept(history, one.result, shown_on):
+            body = {"plan": plans.to_body(one.result), "shown_on": shown_on}
+            now = context.clock.now()
+            ledger.append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
+
+
+def _is_kept(history: records.History, plan: Plan, shown_on: int) -> bool:
+    try:
+        known = history.plan_for(plan.stack, plan.commit, shown_on)
+    except Refused:
+        return False
+    return known is not None and known.plan_digest == plan.plan_digest
 
 
 def _branch(context: Context, base: str | None) -> str | None:
@@ -117,6 +164,7 @@ def as_document(review: Review) -> dict[str, object]:
         "environment": review.environment,
         "base": review.base,
         "head": review.head,
+        "undeclared": [stack.label for stack in review.undeclared],
         "stacks": [
             {"stack": one.stack.label, "reasons": values.pack(one.affected.reasons), "plan": values.pack(one.result)}
             if isinstance(one.result, Plan)
@@ -132,6 +180,7 @@ def as_document(review: Review) -> dict[str, object]:
 @click.option("--head", metavar="COMMIT", default="HEAD", show_default=True, help="The commit with the change.")
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
 @click.option("--pull-request", type=int, metavar="NUMBER", help="Show it there, and keep the plans for its approvals.")
+@click.option("--fresh", is_flag=True, help="Run each preview, also where nothing moved since one on record.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the view for people.")
 @click.option("--markdown", is_flag=True, help="Print the comment's Markdown.")
 @click.pass_obj
@@ -143,6 +192,7 @@ def command(
     head: str,
     environment: str | None,
     pull_request: int | None,
+    fresh: bool,
     as_json: bool,
     markdown: bool,
 ) -> None:
@@ -150,13 +200,14 @@ def command(
 
     With --pull-request it is shown there, and each stack's plan goes into the ledger under the change's head:
     approving the pull request approves that plan, and `gitops up` applies nothing else. Without, it is only a look.
+    Where nothing moved that a plan of the pull request came from, that plan is shown again and no preview runs.
 
     \b
     gitops preview --base origin/main
     gitops preview --base origin/main --pull-request 5
     gitops preview --environment prod --base origin/prod --head origin/staging
     """
-    review = preview(context, Request(base, head, environment, stacks, pull_request))
+    review = preview(context, Request(base, head, environment, stacks, pull_request, fresh))
     write_step_summary(review)
     if as_json:
         click.echo(json.dumps(as_document(review), indent=2))

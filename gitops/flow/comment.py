@@ -50,10 +50,11 @@ class PreviewFailure:
 
 @dataclass(frozen=True, slots=True)
 class StackReview:
-    """What a change does to one affected stack."""
+    """What a change does to one affected stack. `same_as`: the plan on record that made a preview needless."""
 
     affected: AffectedStack
     result: Plan | PreviewFailure
+    same_as: Plan | None = None
 
     @property
     def stack(self) -> Stack:
@@ -78,6 +79,7 @@ class Review:
 
     `stacks` are the affected stacks in any order; `unaffected` counts the environment's others. `verdict` is the
     gate's answer as of now, where it was asked. `report_url` leads to the whole report (empty: there is none).
+    `undeclared` are stacks that the change takes out of the environment.
     """
 
     environment: str
@@ -87,6 +89,7 @@ class Review:
     unaffected: int = 0
     verdict: Verdict | None = None
     report_url: str = ""
+    undeclared: tuple[Stack, ...] = ()
 
     def ordered(self) -> tuple[StackReview, ...]:
         """Failed previews first, then by the gravest change, then by name."""
@@ -102,7 +105,8 @@ def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
     """The whole comment, at most `limit` bytes of UTF-8 (at least 20,000 are needed for a faithful index)."""
     stacks = review.ordered()
     listed = [s for s in stacks if not s.is_quiet]
-    top = [marker(review.environment), _title(review), "", _facts(review), *_alerts(stacks), *_gate(review.verdict)]
+    top = [marker(review.environment), _title(review), "", _facts(review), *_alerts(stacks), *_gone(review.undeclared)]
+    top += _gate(review.verdict)
     quiet = _quiet(review)
     bottom = [*(["", quiet] if quiet else []), "", "---", *_next(review), ""]
     room = limit - layout.size(top) - layout.size(bottom)
@@ -170,6 +174,14 @@ def _alerts(stacks: tuple[StackReview, ...]) -> list[str]:
     return lines
 
 
+def _gone(stacks: tuple[Stack, ...]) -> list[str]:
+    """The stacks that nobody declares any more, which no preview would mention."""
+    lines = [f"> Stack {markdown.code(stack.label)} {wording.UNDECLARED}." for stack in stacks[:_NAMED_STACKS]]
+    if len(stacks) > _NAMED_STACKS:
+        lines.append(f"> So are {len(stacks) - _NAMED_STACKS:,} more stacks.")
+    return ["", "> [!WARNING]", *lines] if lines else []
+
+
 def _safe(text: str) -> str:
     """Words of ours that may carry a property's name: the whole in code when they carry anything but plain letters."""
     return text if all(c.isalnum() or c in " ,;:" for c in text.replace("`protect`", "")) else markdown.code(text)
@@ -219,7 +231,8 @@ def _section(review: StackReview) -> Section:
     plan = review.result
     opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}", *_findings(plan)]
     digests = [markdown.code(wording.short(digest)) for digest in (plan.plan_digest, plan.input_digest)]
-    footer = f"<sub>plan {digests[0]} · inputs {digests[1]} · {plan.unchanged:,} unchanged</sub>"
+    spared = f" · {wording.same_inputs(review.same_as)}" if review.same_as else ""
+    footer = f"<sub>plan {digests[0]} · inputs {digests[1]} · {plan.unchanged:,} unchanged{spared}</sub>"
     closing = [*_why(review.affected.reasons), "", footer]
     return Section(opening, closing, [layout.entry(change) for change in review.changes])
 

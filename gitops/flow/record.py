@@ -88,6 +88,17 @@ class History:
                 return plans.from_body(record.body.get("plan"))
         return None
 
+    def latest_plan(self, stack: Stack, shown_on: int) -> Plan | None:
+        """The newest plan of the stack that pull request `shown_on` showed, at whatever head of it.
+
+        Raises LedgerBroken when it was altered, Refused when it has another format.
+        """
+        for record in reversed(self.records):
+            wanted = (RecordKind.PLAN, stack.label) == (record.kind, record.stack)
+            if wanted and record.body.get("shown_on") == shown_on:
+                return plans.from_body(record.body.get("plan"))
+        return None
+
     def last_apply(self, stack: Stack) -> Record | None:
         """The newest apply of the stack, whether it went well or not; a start without an end counts as itself."""
         kinds = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.APPLY_FAILED)

@@ -51,6 +51,10 @@ TITLES = {
     Weight.CREATES: "Creates",
     Weight.BOOKKEEPING: "Bookkeeping",
 }
+UNDECLARED = (
+    "is no longer declared: nothing is applied to it any more, and its resources stay until somebody destroys them or "
+    "it is declared again"
+)
 BOOKKEEPING_NOTE = "provider versions, reads, and updates in which no property differs"
 
 MARKS = {
@@ -71,6 +75,7 @@ MOVED_TITLES = {
     MovedInput.CONFIG: "the stack's configuration",
     MovedInput.ENGINE: "the engine or a provider",
     MovedInput.POLICY: "a policy or what it found",
+    MovedInput.AMBIENT: "what the environment points at",
 }
 
 # The operations of a one-line summary, most destructive first.
@@ -176,6 +181,11 @@ def _is_provider_upgrade(change: ResourceChange) -> bool:
 def ordered(changes: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
     """The changes as a reviewer wants them: what destroys first, then by type and name."""
     return tuple(sorted(changes, key=lambda change: (weight(change), change.operation, change.type, change.urn)))
+
+
+def same_inputs(recorded: Plan) -> str:
+    """Why no preview ran: a plan on record came from the same."""
+    return f"same inputs as at {short(recorded.commit)}, previewed {recorded.created_at:%Y-%m-%d %H:%M} UTC"
 
 
 def tally(changes: Iterable[ResourceChange]) -> str:

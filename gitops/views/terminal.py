@@ -74,6 +74,8 @@ def review(review: Review) -> RenderableType:
         if len(item.affected.reasons) > _REASONS_SHOWN:
             more = plural(len(item.affected.reasons) - _REASONS_SHOWN, "more reason")
             reasons.add(f"  and {more}; see `gitops affected --verbose`", "dim")
+        if item.same_as is not None:
+            reasons.add(f"  {wording.same_inputs(item.same_as)}", "dim", hang=4)
         if isinstance(item.result, PreviewFailure):
             parts += [Text(), _failure(clip(item.stack.label), item.result), reasons]
         elif not item.is_quiet:
@@ -81,6 +83,8 @@ def review(review: Review) -> RenderableType:
     quiet = [clip(s.stack.label) for s in review.ordered() if s.is_quiet]
     footer = Lines()
     footer.add()
+    for stack in review.undeclared:
+        footer.add(f"Stack {clip(stack.label)} {wording.UNDECLARED}.", "yellow")
     if quiet:
         footer.add(f"Affected, but without changes: {wording.listed(quiet)}.", "dim")
     if review.unaffected or not review.stacks:

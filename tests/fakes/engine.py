@@ -1,7 +1,6 @@
 """An engine in memory: a stack is a set of things with sizes, wanted by its config file in the checkout."""
 
 import json
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from gitops.model import (
 from gitops.ports import Preview
 
 TYPE = "fake:index:Thing"
+VERSIONS = {"pulumi": "3.259.0", "python": "3.11.7", "pulumi package": "3.259.0"}
 Sizes = dict[str, int]
 
 
@@ -36,7 +36,7 @@ class FakeEngine:
 
     `states` are the stacks as they are. `fails_after`: an apply fails after so many changes. `outputs_of` are what an
     apply leaves. `drifting`: what a refreshed preview always finds to change. `before_apply` and `during_apply` are
-    called then; `broken` previews fail with that message. `settled` is what settling tells.
+    called then; `broken` previews fail with that message. `settled` is what settling tells. `versions` are installed.
     """
 
     states: dict[str, Sizes] = field(default_factory=dict)
@@ -46,6 +46,7 @@ class FakeEngine:
     broken: str = ""
     pending: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settled: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=lambda: dict(VERSIONS))
     before_apply: Callable[[], None] = nothing
     during_apply: Callable[[], None] = nothing
     applied: list[str] = field(default_factory=list)
@@ -65,7 +66,11 @@ class FakeEngine:
             wanted = {name: size + 1 for name, size in wanted.items()}
         changes = tuple(_changes(stack, state, wanted))
         run = EngineRun(changes, unchanged=len(state.keys() & wanted.keys()) - len(changes))
-        return Preview(run, start, {"fake engine": "1", "python": platform.python_version()})
+        return Preview(run, start, self.installed(folder))
+
+    def installed(self, folder: Path) -> Mapping[str, str]:
+        """The versions that the test says."""
+        return self.versions
 
     def start_state(self, folder: Path, stack: str) -> StartState:
         """The state now."""
