@@ -4,6 +4,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,15 @@ ENVIRONMENT = {
     "GIT_COMMITTER_NAME": "gitops",
     "GIT_COMMITTER_EMAIL": "gitops@localhost",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A remote ref, the value that must stand there, and the one to put in its place; "" stands for absent."""
+
+    ref: str
+    expected: str
+    wanted: str
 
 
 class GitCommand:
@@ -109,25 +119,32 @@ class GitCommand:
         return True
 
     def swap_ref(self, ref: str, expected: str, wanted: str) -> bool:
-        """Compare and swap a remote ref ("" stands for absent): False when something else stood there.
+        """Compare and swap a remote ref; see `swap`."""
+        return self.swap(Move(ref, expected, wanted))
 
-        The remote checks the old value under the ref's lock, so of many writers exactly one wins. Raises
+    def swap(self, *moves: "Move") -> bool:
+        """Compare and swap remote refs, all or none: False when something else stood at one of them.
+
+        The remote checks the old values under the refs' locks, so of many writers exactly one wins. Raises
         RemoteUnreachable when the remote cannot be asked, or refuses for another reason (rights, a hook).
         """
+        expectations = [f"--force-with-lease={move.ref}:{move.expected}" for move in moves]
+        wanted = [f"{move.wanted}:{move.ref}" for move in moves]
+        atomic = ["--atomic"] if len(moves) > 1 else []
         status, output, errors = self.attempt(
-            "push", "--porcelain", "--no-verify", f"--force-with-lease={ref}:{expected}", self.remote, f"{wanted}:{ref}"
+            "push", "--porcelain", "--no-verify", *atomic, *expectations, self.remote, *wanted
         )
         if status == 0:
             return True
-        verdict = next((line for line in output.decode().splitlines() if line.startswith("!")), "")
-        if verdict and _LOST_RACE.search(verdict):
+        verdicts = [line for line in output.decode().splitlines() if line.startswith("!")]
+        if any(map(_LOST_RACE.search, verdicts)):
             return False
-        raise self._unreachable("write to", verdict.replace("\t", " ") or errors)
+        raise self._unreachable("write to", "; ".join(verdicts).replace("\t", " ") or errors)
 
     def _unreachable(self, doing: str, errors: str) -> RemoteUnreachable:
         return RemoteUnreachable(
             f"Could not {doing} remote {self.remote!r}: {errors.strip() or 'it gave no reason'}",
-            hint="Check address, network and credentials, then run the same command again. Nothing was applied.",
+            hint="Check address, network and credentials, then run the same command again: it looks at what was done.",
         )
 
 
