@@ -9,6 +9,7 @@
     │   ├── GitFailed                     1      a Git command failed
     │   │   └── RemoteUnreachable         1      the remote could not be asked, so nothing may be applied
     │   ├── EngineFailed                  1      Pulumi failed; carries its diagnostics
+    │   │   └── Interrupted             130      somebody stopped it; the running operations were finished
     │   ├── LedgerBroken                  1      the ledger's chain does not hold
     │   ├── CodeHostFailed                1      GitHub (or its stand-in) could not be asked
     │   └── ToolchainError                1      a tool could not be installed; says the way out
@@ -72,6 +73,12 @@ class EngineFailed(Failed):
     def __init__(self, message: str, *, diagnostics: tuple[str, ...] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.diagnostics = diagnostics
+
+
+class Interrupted(EngineFailed):
+    """Ctrl-C or a termination signal stopped an engine run in good order; 130 is 128 + SIGINT, as shells count."""
+
+    exit_code = 130
 
 
 class LedgerBroken(Failed):

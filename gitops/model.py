@@ -39,6 +39,17 @@ class Change:
     files: tuple[FileChange, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as history tells of it; `at` is when it was made part of that line, `paths` the files it changed."""
+
+    id: str
+    author: str
+    at: datetime
+    subject: str
+    paths: tuple[str, ...] = ()
+
+
 # --- stacks ---------------------------------------------------------------------------------
 
 
@@ -252,13 +263,15 @@ class StartState:
 class Inputs:
     """What a plan was computed from: SHA-256 of each file the stack reaches, config, lock file, versions.
 
-    `ambient` is what the environment points at beyond all that (a cluster, an account), by name, as digests.
+    `ambient` is what the environment points at beyond all that (a cluster, an account), by name. `digest_key` tells two
+    keys apart that secrets are digested with, and reveals neither; empty where there are no secrets.
     """
 
     files: Mapping[str, str]
     config: str
     versions: Mapping[str, str]
     ambient: Mapping[str, str] = field(default_factory=dict)
+    digest_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +305,7 @@ class MovedInput(StrEnum):
     STATE = "state"
     PROGRAM = "program"
     CONFIG = "config"
+    DIGEST_KEY = "digest key"
     ENGINE = "engine and providers"
     POLICY = "policy"
     AMBIENT = "ambient"
@@ -330,7 +344,8 @@ class Approval:
 class PullRequest:
     """A pull request as the pipeline needs it; `merged_as` is the commit it became on `base` (None: open).
 
-    `contributors` wrote or committed something in it; the author is one of them.
+    `contributors` wrote or committed something in it; the author is one of them. `strangers` did so too, but no account
+    goes with their name and address, so each of them may be anybody.
     """
 
     number: int
@@ -341,6 +356,7 @@ class PullRequest:
     approvals: tuple[Approval, ...] = ()
     merged_as: str | None = None
     contributors: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
 
 class Outcome(StrEnum):
@@ -353,12 +369,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """One rule of a gate, what it looked at, what it found, and why."""
+    """One rule of a gate, what it looked at, what it found and why, and what would change that (empty: nothing)."""
 
     rule: str
     outcome: Outcome
     reason: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,6 +450,19 @@ class Line:
     tickets: tuple[Ticket, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A run that did not end in good order, and may have left processes, locks and pending operations behind.
+
+    `host` is empty where nobody wrote it down. `patience` is for how many more seconds something of it may go on
+    working on another machine before it has noticed that it must not; a lock of it is left alone for so long.
+    """
+
+    run: str
+    host: str = ""
+    patience: float = 0.0
+
+
 # --- verify and record ----------------------------------------------------------------------
 
 
@@ -451,6 +481,7 @@ class RecordKind(StrEnum):
     PLAN = "plan"
     APPLY_STARTED = "apply started"
     APPLIED = "applied"
+    NOT_VERIFIED = "not verified"
     APPLY_FAILED = "apply failed"
     REFUSED = "refused"
     REPAIRED = "repaired"

@@ -9,9 +9,25 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gitops.model import Change, EngineRun, Lease, Line, PullRequest, Record, ResourceStep, Stack, StartState, Ticket
+from gitops.model import (
+    Change,
+    Commit,
+    CutOff,
+    EngineRun,
+    Lease,
+    Line,
+    PullRequest,
+    Record,
+    ResourceStep,
+    Stack,
+    StartState,
+    Ticket,
+)
+
+if TYPE_CHECKING:
+    from gitops.flow.record import History
 
 
 class Clock(Protocol):
@@ -57,14 +73,21 @@ class RepositoryReader(Protocol):
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether `descendant` contains `ancestor`."""
 
+    def commits_touching(self, paths: Sequence[str], since: datetime, until: str) -> tuple[Commit, ...]:
+        """The commits of `until`'s own line (first parents), newest first, made since then, that touch a path."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What one preview found: the run, the state it started from, and the versions that took part."""
+    """What one preview found: the run, the state it started from, and the versions that took part.
+
+    `digest_key` tells apart the keys that secrets are digested with; empty where there are none.
+    """
 
     run: EngineRun
     start: StartState
     versions: Mapping[str, str]
+    digest_key: str = ""
 
 
 class EngineReader(Protocol):
@@ -81,6 +104,12 @@ class EngineReader(Protocol):
 
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """The stack's outputs, secrets masked."""
+
+    def unsettled(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+        """What `EngineWriter.settle` would do, a sentence for each thing; the providers are asked, nothing is done.
+
+        Raises EngineFailed when something cannot be settled.
+        """
 
 
 class EngineWriter(Protocol):
@@ -100,20 +129,28 @@ class EngineWriter(Protocol):
         rest is left, and the reason is raised.
         """
 
-    def settle(self, folder: Path, stack: str, *, previous_run: str = "") -> tuple[str, ...]:
-        """Bring the state to the truth after a run that was cut short.
+    def settle(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+        """Bring the state to the truth after a run that was cut off, if one is known.
 
-        Ends what processes it left on this machine (told by `previous_run`), frees the backend's lock it held, and
-        settles its pending operations: adopts what exists, drops the rest. Returns a sentence for each thing done.
-        Raises EngineFailed when something cannot be settled.
+        Ends what processes it left on this machine, frees the backend's lock it held, and settles its pending
+        operations: adopts what exists, drops the rest. Returns a sentence for each thing done. Raises EngineFailed
+        when something cannot be settled, Waiting when somebody who may be alive holds the backend's lock.
         """
 
 
 class LedgerReader(Protocol):
     """The append-only record of everything."""
 
-    def records(self) -> tuple[Record, ...]:
-        """All records, oldest first, fetched from the remote now. Raises RemoteUnreachable, LedgerBroken."""
+    def history(self) -> "History":
+        """The verified history, fetched from the remote now. Raises RemoteUnreachable, LedgerBroken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A lease as it must stand on the remote, and what it becomes together with a record."""
+
+    held: Lease
+    wanted: Lease
 
 
 class LedgerWriter(Protocol):
@@ -122,7 +159,14 @@ class LedgerWriter(Protocol):
     def append(self, record: Record) -> Record:
         """Append, retrying when another writer was faster; `sequence` and `previous` are set here.
 
-        Returns the record as it stands in the ledger. Raises RemoteUnreachable.
+        Returns the record as it stands in the ledger. Raises RemoteUnreachable, LedgerBroken.
+        """
+
+    def append_renewing(self, record: Record, renewal: Renewal) -> tuple[Record, Lease]:
+        """Append and renew the lease in one atomic step: both or neither, so a stale holder writes nothing.
+
+        Returns the record and the lease as they stand on the remote. Raises LeaseMoved when the lease stands
+        elsewhere, RemoteUnreachable, LedgerBroken.
         """
 
 
@@ -169,6 +213,15 @@ class CodeHostReader(Protocol):
 
     def pull_request(self, number: int) -> PullRequest:
         """One pull request with its approvals. Raises CodeHostFailed."""
+
+    def files(self, number: int) -> tuple[str, ...] | None:
+        """The paths that a pull request changes, old and new names; None where not all can be told.
+
+        Raises CodeHostFailed.
+        """
+
+    def members(self, team: str) -> frozenset[str]:
+        """Who belongs to the team, named as @organisation/team. Raises CodeHostFailed."""
 
 
 class CodeHostWriter(Protocol):

@@ -15,16 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters import repair
+from gitops.adapters import leftovers, repair
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
-from gitops.adapters.secret_digests import DIGEST_KEY, SecretDigests
-from gitops.errors import EngineFailed
+from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
+from gitops.errors import EngineFailed, Interrupted
 from gitops.flow import options, reuse, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
 from gitops.flow.steps import Background
-from gitops.model import EngineRun, ResourceStep, StartState
+from gitops.model import CutOff, EngineRun, ResourceStep, StartState
 from gitops.ports import Preview
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class PulumiEngine:
                 {"pulumi": str((document.get("manifest") or {}).get("version", "")), **looking.result()},
                 previews.provider_versions(events),
             ),
+            digest_key=digests.get(KEY, ""),
         )
 
     def installed(self, folder: Path) -> Mapping[str, str]:
@@ -135,9 +136,17 @@ class PulumiEngine:
         events, seconds = self._events(work, on_progress, must_stop)
         return previews.read(events, seconds=seconds)
 
-    def settle(self, folder: Path, stack: str, *, previous_run: str = "") -> tuple[str, ...]:
+    def unsettled(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+        """See `EngineReader.unsettled`."""
+        found = leftovers.find(self._process, folder, stack, left_by)
+        if found.unreadable:
+            return found.sentences
+        settled = repair.look(self._process, folder, stack, self._export(folder, stack))
+        return (*found.sentences, *(settled.told if settled else ()))
+
+    def settle(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
         """See `EngineWriter.settle`."""
-        ended = repair.clear_leftovers(self._process, folder, stack, previous_run)
+        ended = leftovers.clear(self._process, folder, stack, left_by)
         return (*ended, *repair.settle(self._process, folder, stack, self._export(folder, stack)))
 
     def _events(
@@ -167,7 +176,7 @@ class PulumiEngine:
                 hint="Run the same command again when the stack is free: it looks at what was done until now.",
             )
         if finished.interrupted:
-            raise EngineFailed(
+            raise Interrupted(
                 f"Interrupted while trying to {doing}: the running operations were finished, the rest was left.",
                 hint="Run the same command again: it continues from the state as it is now.",
             )

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from gitops.errors import GitOpsError
+
 # Somebody who asks for the third time wants to be rid of it, whatever is lost.
 _DROP_EVERYTHING = 3
 
@@ -64,9 +66,9 @@ class Noted:
 
 @contextmanager
 def noted() -> Iterator[Noted]:
-    """Nothing is interrupted within the block; what came is raised at the end of the outermost, unless an error is.
+    """Nothing is interrupted within the block; what came is raised at the end of the outermost.
 
-    The third interrupt is raised at once.
+    An error of ours comes out as it is, since it ends the run as well. The third interrupt is raised at once.
     """
     outermost = threading.current_thread() is threading.main_thread() and _SIGNALS.noted_before is None
     if outermost:
@@ -74,6 +76,12 @@ def noted() -> Iterator[Noted]:
     seen = Noted(_SIGNALS.noted if _SIGNALS.noted_before is None else _SIGNALS.noted_before)
     try:
         yield seen
+    except GitOpsError:
+        raise
+    except Exception:
+        if outermost and seen.count > seen.acted_on:
+            raise KeyboardInterrupt from None
+        raise
     finally:
         if outermost:
             _SIGNALS.restore()

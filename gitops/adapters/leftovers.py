@@ -17,12 +17,14 @@ import psutil
 
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
 from gitops.errors import EngineFailed, Waiting
+from gitops.model import CutOff
 
 # Every child of ours carries these: which run it belongs to, and the process id of the `gitops` that started it.
 RUN_VARIABLE = "GITOPS_RUN"
 PROCESS_VARIABLE = "GITOPS_PROCESS"
 
 _PATIENCE = 60.0  # seconds for an interrupted Pulumi to finish the operations that are running
+_LOCK_LOOK = 5.0  # seconds between two looks at a lock that another machine holds
 _CONNECTIONS = 1.0  # seconds for a cloud to finish a request whose sender is dead
 _BUCKETS = frozenset({"file", "s3", "gs", "azblob", "postgres"})
 # `pulumi` names a lock's owner in the error's text and nowhere else (pkg/backend/diy/lock.go, checkForLock).
@@ -38,20 +40,52 @@ class LockOwner:
     pid: int
     at: datetime
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it runs, or ran, on another machine."""
+        return self.host != socket.gethostname()
 
-def clear_leftovers(process: PulumiProcess, folder: Path, stack: str, previous_run: str) -> tuple[str, ...]:
-    """End what a killed run left on this machine and free the backend's lock it held; a sentence for each thing done.
+    def __str__(self) -> str:
+        """The owner as people can find it."""
+        return f"{self.user}@{self.host} (process {self.pid}) since {self.at:%Y-%m-%d %H:%M:%S} UTC"
 
-    Call it under the stack's lease. `previous_run` is that run's id, "" where no apply was cut short. Raises Waiting
-    when somebody who may be alive holds the lock, EngineFailed when a process does not end.
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run left, a sentence for each thing; `unreadable` is whether the state has to be mended to be read."""
+
+    sentences: tuple[str, ...]
+    unreadable: bool = False
+
+
+def find(process: PulumiProcess, folder: Path, stack: str, left_by: CutOff | None) -> Found:
+    """What `clear` would find, with nothing touched. Raises Waiting as it does."""
+    running = orphans(left_by.run) if left_by else []
+    names = ", ".join(sorted({_name(one) for one in running} - {""}))
+    told = [f"{len(running)} processes of the killed run are still there and are ended: {names}"] if running else []
+    broken = broken_side_files(_backend(process), stack)
+    if broken:
+        told += [f"{file.name}, which a write that was cut short left empty, is removed" for file in broken]
+        return Found((*told, "what is pending can be told after that"), unreadable=True)
+    owners = _owners(process, folder, stack)
+    for owner in owners:
+        _must_be_its(owner, stack, left_by)
+    return Found((*told, *(f"the state backend's lock of {one} is freed" for one in owners)))
+
+
+def clear(process: PulumiProcess, folder: Path, stack: str, left_by: CutOff | None) -> tuple[str, ...]:
+    """End what a run left on this machine and free the backend's lock it held; a sentence for each thing done.
+
+    Call it under the stack's lease. Raises Waiting when somebody who may be alive holds the lock, EngineFailed when a
+    process does not end.
     """
-    ended = _end_processes(previous_run)
-    mended = mend_side_files(process.environment.get("PULUMI_BACKEND_URL", ""), stack)
-    return (*ended, *mended, *_free_lock(process, folder, stack, previous_run))
+    ended = _end_processes(left_by.run) if left_by else ()
+    mended = mend_side_files(_backend(process), stack)
+    return (*ended, *mended, *_free_lock(process, folder, stack, left_by))
 
 
 def _end_processes(run: str, patience: float = _PATIENCE) -> tuple[str, ...]:
-    found = orphans(run) if run else []
+    found = orphans(run)
     if not found:
         return ()
     # A Pulumi whose parent died finishes its running operations and stops: what it records needs no repair. Linux has
@@ -118,7 +152,15 @@ def _name(process: psutil.Process) -> str:
 
 
 def mend_side_files(backend: str, stack: str) -> tuple[str, ...]:
-    """Remove what a kill in the middle of a write leaves in a folder backend: an empty file of attributes.
+    """Remove the files that `broken_side_files` finds; a sentence for each."""
+    broken = broken_side_files(backend, stack)
+    for file in broken:
+        file.unlink(missing_ok=True)
+    return tuple(f"removed {file.name}, which a write that was cut short had left empty" for file in broken)
+
+
+def broken_side_files(backend: str, stack: str) -> tuple[Path, ...]:
+    """What a kill in the middle of a write leaves in a folder backend: an empty file of attributes.
 
     The library beneath (gocloud.dev/blob/fileblob) writes `dev.json.attrs` in place and then renames the checkpoint
     itself, so the checkpoint is whole, the one before or the new one, but cannot be loaded ("EOF"). Without the side
@@ -129,10 +171,7 @@ def mend_side_files(backend: str, stack: str) -> tuple[str, ...]:
         return ()
     home = Path(unquote(address.netloc + address.path)).expanduser() / ".pulumi"
     found = [*home.glob(f"stacks/*/{stack}.json*.attrs"), *home.glob(f"locks/*/*/{stack}/*.attrs")]
-    broken = [file for file in found if not _is_json(file)]
-    for file in broken:
-        file.unlink(missing_ok=True)
-    return tuple(f"removed {file.name}, which a write that was cut short had left empty" for file in broken)
+    return tuple(file for file in found if not _is_json(file))
 
 
 def _is_json(file: Path) -> bool:
@@ -145,26 +184,36 @@ def _is_json(file: Path) -> bool:
     return True
 
 
-def _free_lock(process: PulumiProcess, folder: Path, stack: str, previous_run: str) -> tuple[str, ...]:
-    """Buckets and folders keep a dead owner's lock for ever; Pulumi's service lets it expire by itself."""
-    if urlsplit(process.environment.get("PULUMI_BACKEND_URL", "")).scheme not in _BUCKETS:
+def _backend(process: PulumiProcess) -> str:
+    return process.environment.get("PULUMI_BACKEND_URL", "")
+
+
+def _owners(process: PulumiProcess, folder: Path, stack: str) -> tuple[LockOwner, ...]:
+    """Who holds the backend's lock. Buckets and folders keep it for ever; Pulumi's service lets it expire by itself."""
+    if urlsplit(_backend(process)).scheme not in _BUCKETS:
         return ()
     # Renaming a stack to its own name takes the lock and then refuses: a look at the lock that changes nothing.
-    finished = process.run(folder, ["stack", "rename", stack, "--stack", stack])
-    owners = lock_owners(finished)
-    if not owners:
-        return ()
-    for owner in owners:
-        _must_be_dead(owner, stack, previous_run)
-    doing = f"free the state backend's lock on stack {stack}"
-    cancelled = process.run(folder, ["cancel", "--yes", "--stack", stack])
-    if cancelled.code != 0:
-        raise failure(doing, cancelled)
-    return tuple(
-        f"freed the state backend's lock that {one.user}@{one.host} (process {one.pid}) had held since "
-        f"{one.at:%Y-%m-%d %H:%M:%S} UTC"
-        for one in owners
-    )
+    return lock_owners(process.run(folder, ["stack", "rename", stack, "--stack", stack]))
+
+
+def _free_lock(process: PulumiProcess, folder: Path, stack: str, left_by: CutOff | None) -> tuple[str, ...]:
+    owners = first = _owners(process, folder, stack)
+    until = time.monotonic() + (left_by.patience if left_by else 0)
+    while owners:
+        for owner in owners:
+            _must_be_its(owner, stack, left_by)
+        # What runs on another machine cannot be seen. It lets go by itself, or is dead when its time is over.
+        if not any(owner.is_elsewhere for owner in owners) or time.monotonic() >= until:
+            break
+        time.sleep(min(_LOCK_LOOK, max(0.0, until - time.monotonic())))
+        owners = _owners(process, folder, stack)
+    told = [f"waited until {one} had let go of the state backend's lock" for one in first if one not in owners]
+    if owners:
+        cancelled = process.run(folder, ["cancel", "--yes", "--stack", stack])
+        if cancelled.code != 0:
+            raise failure(f"free the state backend's lock on stack {stack}", cancelled)
+        told += [f"freed the state backend's lock that {one} had held" for one in owners]
+    return tuple(told)
 
 
 def lock_owners(finished: Finished) -> tuple[LockOwner, ...]:
@@ -177,13 +226,14 @@ def lock_owners(finished: Finished) -> tuple[LockOwner, ...]:
     )
 
 
-def _must_be_dead(owner: LockOwner, stack: str, previous_run: str) -> None:
-    """On this machine we can see it. On another one, the lease says so: it had expired, and its apply never ended."""
-    here = owner.host == socket.gethostname()
-    alive = here and _is_older(owner.pid, owner.at.timestamp() + 1)
-    if alive or not (here or previous_run):
+def _must_be_its(owner: LockOwner, stack: str, left_by: CutOff | None) -> None:
+    """Only a lock of a dead process of this machine, or of the machine on which the run was cut off, may be freed."""
+    if owner.is_elsewhere:
+        its = left_by is not None and owner.host == left_by.host
+    else:
+        its = not _is_older(owner.pid, owner.at.timestamp() + 1)
+    if not its:
         raise Waiting(
-            f"The state backend's lock on stack {stack} is held by {owner.user}@{owner.host} (process {owner.pid}) "
-            f"since {owner.at:%Y-%m-%d %H:%M:%S} UTC, outside of this pipeline.",
+            f"The state backend's lock on stack {stack} is held by {owner}, outside of this pipeline.",
             hint=f"Wait for it to end. If it is dead, run `pulumi cancel --stack {stack}` and the same command again.",
         )

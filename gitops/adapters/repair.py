@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from gitops.adapters import aws_lookup
-from gitops.adapters.leftovers import clear_leftovers
 from gitops.adapters.pulumi_process import PulumiProcess
 from gitops.errors import EngineFailed
 from gitops.flow import plan as plans
 from gitops.flow import repair as flow
-from gitops.flow.repair import ByTags, KnownId, Nothing, Pending, Probe, Unknowable
+from gitops.flow.repair import ByTags, KnownId, Nothing, Pending, Probe, Settled, Unknowable
 from gitops.flow.repair_rules import RULES, Rules
-
-__all__ = ["clear_leftovers", "settle"]
 
 _LOOKUP_SECONDS = 120
 
@@ -34,9 +31,25 @@ def settle(
 
     Raises EngineFailed, with the state untouched, when one cannot be settled: rather no apply than a lost resource.
     """
+    settled = look(process, folder, stack, deployment, rules)
+    if settled is None:
+        return ()
+    with tempfile.TemporaryDirectory(prefix="gitops-repair-") as private:
+        doing = f"write the repaired state of stack {stack}"
+        process.must(folder, _import(private, stack, settled.document), doing)
+    return settled.told
+
+
+def look(
+    process: PulumiProcess, folder: Path, stack: str, deployment: Mapping[str, Any], rules: Rules = RULES
+) -> Settled | None:
+    """What settling would write and tell, asked of the providers; None where nothing is pending.
+
+    Raises EngineFailed when one operation cannot be settled.
+    """
     operations = _pending(stack, deployment)
     if not operations:
-        return ()
+        return None
     places = [(one, flow.where(one, deployment, rules)) for one in operations]
     refusals = [_refusal(one, place.why) for one, place in places if isinstance(place, Unknowable)]
     if refusals:
@@ -55,10 +68,7 @@ def settle(
     settled = flow.settle(deployment, nothing, answered)
     if settled.refusals:
         raise _cannot(stack, settled.refusals)
-    with tempfile.TemporaryDirectory(prefix="gitops-repair-") as private:
-        doing = f"write the repaired state of stack {stack}"
-        process.must(folder, _import(private, stack, settled.document), doing)
-    return settled.told
+    return settled
 
 
 def _pending(stack: str, deployment: Mapping[str, Any]) -> tuple[Pending, ...]:

@@ -9,14 +9,16 @@ from typing import Any
 
 import click
 
+from gitops.adapters.interrupts import noted
+from gitops.commands import settling
 from gitops.commands.break_glass import BreakGlass
 from gitops.commands.holding import Held
 from gitops.commands.judging import Judge
 from gitops.commands.planning import Program
 from gitops.config import Environment
 from gitops.context import Context, Ledger
-from gitops.errors import EngineFailed, Failed, Refused
-from gitops.flow import gate, values, verify
+from gitops.errors import EngineFailed, Failed, GitFailed, Refused
+from gitops.flow import gate, movers, values, verify
 from gitops.flow import record as records
 from gitops.flow.compare import compare
 from gitops.model import Check, Plan, Record, RecordKind, ResourceStep, Stack, Verdict
@@ -64,7 +66,7 @@ class Prepared:
 def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> Prepared:
     """Settle what an earlier run left, preview, and judge. Changes no infrastructure. Raises EngineFailed."""
     stack = lease.stack
-    if lease.taken_over or history.unfinished(stack):
+    if lease.taken_over or settling.cut_off(history, stack):
         _settle(run, lease, history)
     saved = scratch / f"{stack.project}.{stack.name}.plan.json"
     fresh = _preview(run, stack, saved)
@@ -77,12 +79,25 @@ def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> P
     return Prepared(lease, fresh, saved, verdict, evidence)
 
 
-def show(prepared: Prepared) -> None:
-    """The verdict, and where the plan is not the reviewed one, how it differs."""
+def show(run: Run, prepared: Prepared, history: records.History) -> None:
+    """The verdict, and where the plan is not the reviewed one, how it differs and who moved it."""
     print_view(terminal.verdict(prepared.verdict))
     approved = prepared.evidence.approved
     if approved is not None and approved.plan_digest != prepared.plan.plan_digest and not prepared.evidence.resumed:
-        print_view(terminal.difference(compare(approved, prepared.plan), approved, prepared.plan))
+        differs = compare(approved, prepared.plan)
+        moved_by = _movers(run, differs, (approved, prepared.plan), history)
+        print_view(terminal.difference(differs, approved, prepared.plan, moved_by))
+
+
+def _movers(
+    run: Run, differs: PlanDifference, plans: tuple[Plan, Plan], history: records.History
+) -> tuple[movers.Mover, ...]:
+    """Who moved what between the two plans, as far as the ledger and Git tell."""
+    approved, fresh = plans
+    config_file = run.program.snapshot.project_of(fresh.stack).config_files[fresh.stack.name]
+    touched = movers.paths(differs, config_file)
+    commits = run.context.repository.commits_touching(touched, approved.created_at, run.program.commit)
+    return movers.movers(differs, plans, history.records, commits)
 
 
 def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:
@@ -91,20 +106,29 @@ def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:
     Raises Refused when the state moved since the preview, EngineFailed when the apply breaks, Failed when a check
     does not pass or the lease is lost.
     """
-    _start(run, ready)
-    _change(run, ready)
-    tell(f"{ready.stack.label}: verifying")
+    stack, digest = ready.stack, {"plan_digest": ready.plan.plan_digest}
+    with noted():  # an interrupt stops the apply, and waits for what is written about it
+        _start(run, ready)
+        _change(run, ready)
+    try:
+        ready.lease.append(run.ledger, run.make(RecordKind.APPLIED, stack, digest))
+    except GitFailed as error:
+        raise Failed(
+            f"{stack.label} was applied, but that could not be recorded: {error.message}",
+            hint="Run `gitops up` again when the remote is there: it looks at what was done, verifies and records it.",
+        ) from error
+    tell(f"{stack.label}: verifying")
     checks = _verify(run, ready)
-    body = {"plan_digest": ready.plan.plan_digest, "checks": values.pack(checks)}
-    ready.lease.append(run.ledger, run.make(RecordKind.APPLIED, ready.stack, body))
+    body = {**digest, "checks": values.pack(checks)}
     failed = verify.failed(checks)
     if failed:
+        ready.lease.append(run.ledger, run.make(RecordKind.NOT_VERIFIED, stack, body))
         raise Failed(
-            f"{ready.stack.label} was applied, but is no release: "
+            f"{stack.label} was applied, but is no release: "
             + "; ".join(f"{check.name}: {check.detail}" for check in failed),
             hint="Nothing is promoted from it. Mend it with another pull request, or run `gitops up` to verify again.",
         )
-    ready.lease.append(run.ledger, run.make(RecordKind.RELEASE, ready.stack, body))
+    ready.lease.append(run.ledger, run.make(RecordKind.RELEASE, stack, body))
     return checks
 
 
@@ -123,8 +147,7 @@ def _settle(run: Run, lease: Held, history: records.History) -> None:
         )
     if run.dry_run:
         return
-    previous = str(unfinished.body.get("run", "")) if unfinished else ""
-    told = run.context.engine.settle(run.program.project_folder(stack), stack.name, previous_run=previous)
+    told = settling.settle(lease, run.program.project_folder(stack), history)
     for sentence in told:
         tell(f"{stack.label}: {sentence}")
     if told:
@@ -133,7 +156,8 @@ def _settle(run: Run, lease: Held, history: records.History) -> None:
 
 def _start(run: Run, ready: Prepared) -> None:
     """Record the start, and look at the state once more: Pulumi itself does not compare it with the plan's."""
-    stack, body = ready.stack, {"plan_digest": ready.plan.plan_digest, "run": run.context.holder.run}
+    stack, holder = ready.stack, run.context.holder
+    body = {"plan_digest": ready.plan.plan_digest, "run": holder.run, "host": holder.host}
     with ThreadPoolExecutor(1) as beside:
         looking = beside.submit(run.context.engine.start_state, run.program.project_folder(stack), stack.name)
         ready.lease.append(run.ledger, run.make(RecordKind.APPLY_STARTED, stack, body))
@@ -162,8 +186,11 @@ def _change(run: Run, ready: Prepared) -> None:
     try:
         run.context.engine.apply(folder, stack.name, ready.saved, show_step, ready.lease.lost)
     except (EngineFailed, OSError, KeyboardInterrupt) as error:
-        message = str(error) or "interrupted at once; operations may be pending"
-        body = {"plan_digest": digest, "message": message}
+        message = str(error) or "cancelled at once; operations may be pending"
+        # Whoever finds its lock on the backend later may free it: this run has ended all that it started.
+        holder, cancelled = run.context.holder, isinstance(error, KeyboardInterrupt)
+        left = {"cancelled": True, "run": holder.run, "host": holder.host} if cancelled else {}
+        body = {"plan_digest": digest, "message": message, **left}
         ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, stack, body))
         raise
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from gitops.adapters.interrupts import noted
 from gitops.commands.waiting import Wanted, take
 from gitops.context import Context
 from gitops.errors import Failed, GitFailed, RemoteUnreachable
 from gitops.flow import lease as leases
 from gitops.model import Lease, Record, Stack
-from gitops.ports import LeaseMoved, LedgerWriter
+from gitops.ports import LeaseMoved, LedgerWriter, Renewal
 
 _RELEASE_ATTEMPTS = 3
 
@@ -38,9 +39,23 @@ class Held:
             raise self._failure()
 
     def append(self, ledger: LedgerWriter, record: Record) -> Record:
-        """Append a record while the stack is ours. Raises Failed, with nothing written, when it is not."""
-        self.must_be_ours()
-        return ledger.append(record)
+        """Append a record and renew the lease, both or neither.
+
+        Raises Failed, with nothing written, when the lease is ours no more; RemoteUnreachable, with either both or
+        nothing written.
+        """
+        with self._moving:
+            while not self._gone:
+                clock = self.context.clock
+                wanted, started = leases.renewed(self.lease, clock.now()), clock.monotonic()
+                try:
+                    placed, self.lease = ledger.append_renewing(record, Renewal(self.lease, wanted))
+                except LeaseMoved:
+                    self._still_ours()
+                else:
+                    self._renewed_at = started
+                    return placed
+        raise self._failure()
 
     def lost(self) -> str:
         """Why the lease must not be counted on any more; "" while nothing speaks against it."""
@@ -143,4 +158,5 @@ def hold(
         held.stop()
         if renewals.ident is not None:
             renewals.join()
-        held.release(tell)
+        with noted():
+            held.release(tell)

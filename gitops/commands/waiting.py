@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from gitops.adapters.interrupts import noted
 from gitops.context import Context
 from gitops.errors import GitFailed, Waiting
 from gitops.flow import lease as leases
@@ -40,7 +41,7 @@ def take(context: Context, wanted: Wanted, tell: Callable[[str], None]) -> tuple
             if waiter.is_our_turn(line):
                 lease = leases.granted(wanted.stack, context.holder, clock.now(), wanted.seconds)
                 with contextlib.suppress(LeaseMoved):
-                    return context.leases.swap(wanted.stack, line.lease, lease) or lease, line.lease
+                    return _swap(context, wanted.stack, line.lease, lease), line.lease
                 if not wanted.wait:
                     raise Waiting(
                         f"Somebody else was faster to lease {wanted.stack.label}.",
@@ -50,6 +51,19 @@ def take(context: Context, wanted: Wanted, tell: Callable[[str], None]) -> tuple
             waiter.wait(line)
     finally:
         waiter.leave()
+
+
+def _swap(context: Context, stack: Stack, standing: Lease | None, wanted: Lease) -> Lease:
+    """Put our lease in the place of a dead one or of none; given back again if an interrupt came meanwhile."""
+    lease = wanted
+    try:
+        with noted():
+            lease = context.leases.swap(stack, standing, wanted) or wanted
+    except KeyboardInterrupt:
+        if lease.version:
+            context.leases.swap(stack, lease, None)
+        raise
+    return lease
 
 
 @dataclass
@@ -95,7 +109,7 @@ class _Waiter:
     def leave(self) -> None:
         """Leave the line; a ticket that cannot be taken back dies."""
         if self.ticket is not None and self.ticket.version:
-            with contextlib.suppress(LeaseMoved, GitFailed):
+            with contextlib.suppress(LeaseMoved, GitFailed), noted():
                 self.context.leases.leave(self.ticket)
 
     def _before(self, line: Line) -> tuple[Ticket, ...]:
@@ -125,10 +139,11 @@ class _Waiter:
     def _enter(self, own: Ticket, now: float) -> None:
         """Enter the line, or stay in it; a ticket that was swept away while we slept is put back under another id."""
         own = leases.renewed(own, self.context.clock.now())
-        try:
-            self.ticket = self.context.leases.enter(own)
-        except LeaseMoved:
-            self.ticket = self.context.leases.enter(replace(own, version="", id=uuid.uuid4().hex))
+        with noted():
+            try:
+                self.ticket = self.context.leases.enter(own)
+            except LeaseMoved:
+                self.ticket = self.context.leases.enter(replace(own, version="", id=uuid.uuid4().hex))
         self.entered_at = now
 
     def _must_be_worth_watching(self, line: Line) -> None:

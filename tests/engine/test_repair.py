@@ -14,16 +14,18 @@ from typing import Any
 import boto3
 import pytest
 
-from gitops.adapters import repair
+from gitops.adapters import leftovers, repair
 from gitops.adapters.leftovers import orphans
 from gitops.errors import EngineFailed, Waiting
 from gitops.flow.repair_rules import Rules
+from gitops.model import CutOff
 from gitops.toolchain.tools import find
 from tests.support.killing import RUN, STACK, Stack, end_orphans, new_stack
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.engine
 
+LEFT = CutOff(RUN)
 SLOW_RULES = Rules(ids={"slow:index:Thing": ("{name}",)})
 SLOW = """
 import os
@@ -78,7 +80,7 @@ def quick(stack: Stack) -> Stack:
 
 def settle(stack: Stack, rules: Rules = SLOW_RULES) -> tuple[str, ...]:
     """What the engine's port does, with rules for the slow cloud."""
-    cleared = repair.clear_leftovers(stack.process, stack.folder, STACK, RUN)
+    cleared = leftovers.clear(stack.process, stack.folder, STACK, LEFT)
     document = json.loads(stack.pulumi("stack", "export"))
     return (*cleared, *repair.settle(stack.process, stack.folder, STACK, document, rules))
 
@@ -121,7 +123,7 @@ def test_a_state_whose_write_was_cut_short_is_readable_again(slow: Stack) -> Non
     side_file.write_bytes(b"")
     with pytest.raises(EngineFailed, match="EOF"):
         slow.pulumi("stack", "export")
-    assert slow.engine.settle(slow.folder, STACK, previous_run=RUN) == (
+    assert slow.engine.settle(slow.folder, STACK, LEFT) == (
         "removed dev.json.attrs, which a write that was cut short had left empty",
     )
     assert slow.pending() == []
@@ -140,11 +142,11 @@ def test_a_lock_whose_owner_lives_is_left_alone(slow: Stack, cloud: Cloud) -> No
             while not cloud.is_in_between():
                 time.sleep(0.05)
             with pytest.raises(Waiting, match="outside of this pipeline"):
-                repair.clear_leftovers(slow.process, slow.folder, STACK, RUN)
+                leftovers.clear(slow.process, slow.folder, STACK, LEFT)
             assert other.poll() is None
         finally:
             os.killpg(other.pid, signal.SIGKILL)
-    assert "freed" in repair.clear_leftovers(slow.process, slow.folder, STACK, "")[0]
+    assert "freed" in leftovers.clear(slow.process, slow.folder, STACK, None)[0]
 
 
 ALIVE = """
@@ -207,7 +209,7 @@ def kill_in_between(stack: Stack, count: Callable[[], int], more: int) -> list[M
         pending = stack.pending()
         if pending:
             return pending
-        stack.engine.settle(stack.folder, STACK, previous_run=RUN)
+        stack.engine.settle(stack.folder, STACK, LEFT)
     raise AssertionError("no kill left anything pending")
 
 
@@ -220,7 +222,7 @@ def test_no_auto_named_object_is_lost_or_made_twice_on_kubernetes(sandbox: Sandb
     stack.pulumi("config", "set", "--secret", "key", "simulated-secret")
     pending = kill_in_between(stack, lambda: config_maps(sandbox), 8)
     there = config_maps(sandbox)
-    told = stack.engine.settle(stack.folder, STACK, previous_run=RUN)
+    told = stack.engine.settle(stack.folder, STACK, LEFT)
     recorded = [r for r in stack.deployment()["resources"] if r["type"] == "kubernetes:core/v1:ConfigMap"]
     assert len(recorded) == there
     assert len([line for line in told if line.startswith("ConfigMap")]) == len(pending)
@@ -308,7 +310,7 @@ def test_no_resource_is_lost_or_made_twice_on_aws(sandbox: Sandbox, tmp_path: Pa
     stack = new_stack(tmp_path / "project", sandbox.variables, NETWORK, {})
     kill_in_between(stack, lambda: aws.count()["subnet"], 3)
     there = aws.count()
-    stack.engine.settle(stack.folder, STACK, previous_run=RUN)
+    stack.engine.settle(stack.folder, STACK, LEFT)
     recorded = Counter(r["type"].rsplit(":", 1)[-1] for r in stack.deployment()["resources"])
     assert [recorded[name] for name in ("Vpc", "Subnet", "RouteTable", "RouteTableAssociation", "Bucket", "Key")] == [
         there[name] for name in ("vpc", "subnet", "table", "tie", "bucket", "key")

@@ -11,6 +11,7 @@ import yaml
 from gitops.errors import EngineFailed
 from gitops.flow import plan as plans
 from gitops.model import (
+    CutOff,
     EngineRun,
     Operation,
     PropertyChange,
@@ -51,6 +52,7 @@ class FakeEngine:
     during_apply: Callable[[], None] = nothing
     applied: list[str] = field(default_factory=list)
     previews: list[str] = field(default_factory=list)
+    cut_off: list[CutOff | None] = field(default_factory=list)
 
     def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
         """The changes from the state to what the checkout's config file wants."""
@@ -110,8 +112,13 @@ class FakeEngine:
             on_progress(ResourceStep(change.urn, TYPE, change.operation.value, done=True))
         return EngineRun(changes, 0)
 
-    def settle(self, folder: Path, stack: str, *, previous_run: str = "") -> tuple[str, ...]:
+    def unsettled(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+        """What settling will tell."""
+        return self.settled
+
+    def settle(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
         """Drop what is pending, and tell what the test says."""
+        self.cut_off.append(left_by)
         self.pending.pop(stack, None)
         return self.settled
 
