@@ -9,25 +9,36 @@ from typing import Any
 import msgspec
 import yaml
 
+from gitops import gates
 from gitops.errors import ConfigError, UsageError
+from gitops.gates import Approvals, Expression, Gate, RawApprovals, RawGate, seconds
 from gitops.model import Stack
 
+__all__ = ["FILE", "LEDGER_BRANCH", "Config", "Environment", "parse", "seconds"]
+
 FILE = "gitops.yaml"
-_DURATION = re.compile(r"(\d+)(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LEDGER_BRANCH = "gitops/ledger"
 _LONGEST_LEASE = 86400
+_ONE_APPROVAL, _NO_RULES = Approvals(), Gate()
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment: the branch it follows, the stacks it holds, the approvals in front of it."""
+    """One environment: the branch it follows, the stacks it holds, the gate in front of it, who may go past it."""
 
     name: str
     branch: str
     stacks: tuple[str, ...]
-    approvals: int = 1
+    approvals: Approvals = _ONE_APPROVAL
+    gate: Gate = _NO_RULES
     break_glass: tuple[str, ...] = ()
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Every CEL expression of its gate; whether they can be read is checked by those who evaluate them."""
+        found = tuple(rule.unless for rule in self.gate.rules)
+        return (*found, self.gate.auto_approve) if self.gate.auto_approve else found
 
     def holds(self, stack: Stack) -> bool:
         """Whether the stack belongs here: a pattern matches its name or its `project/name` label."""
@@ -36,10 +47,15 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A valid gitops.yaml. `environments` are in promotion order; a silent holder keeps a stack for `lease_seconds`."""
+    """A valid gitops.yaml. `environments` are in promotion order; a silent holder keeps a stack for `lease_seconds`.
+
+    The ledger's branch is not to be chosen: a change could name an empty one. `ledger_signers` is the path of the file
+    that lists who may sign records, empty for unsigned ones.
+    """
 
     environments: tuple[Environment, ...]
-    ledger: str = "gitops/ledger"
+    ledger: str = LEDGER_BRANCH
+    ledger_signers: str = ""
     lease_seconds: int = 120
 
     def environment(self, name: str) -> Environment:
@@ -71,6 +87,11 @@ class Config:
                 )
         return held
 
+    def before(self, environment: Environment) -> Environment | None:
+        """The environment that changes are promoted from, None for the first."""
+        index = [one.name for one in self.environments].index(environment.name)
+        return self.environments[index - 1] if index else None
+
     def environment_of(self, stack: Stack) -> Environment | None:
         """The environment that holds the stack, if any."""
         return next((e for e in self.environments if e.holds(stack)), None)
@@ -80,17 +101,27 @@ class _RawLease(msgspec.Struct, forbid_unknown_fields=True):
     duration: str = "2m"
 
 
+class _RawLedger(msgspec.Struct, forbid_unknown_fields=True):
+    signers: str = ""
+
+
+class _RawBreakGlass(msgspec.Struct, forbid_unknown_fields=True):
+    by: list[str] = []
+
+
 class _RawEnvironment(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     branch: str
     stacks: list[str]
-    approvals: int = 1
+    approvals: int | RawApprovals = 1
+    gate: RawGate = msgspec.field(default_factory=RawGate)
+    break_glass: _RawBreakGlass = msgspec.field(default_factory=_RawBreakGlass)
 
 
 class _RawConfig(msgspec.Struct, forbid_unknown_fields=True):
     version: int
     environments: list[_RawEnvironment]
-    ledger: str = "gitops/ledger"
+    ledger: _RawLedger = msgspec.field(default_factory=_RawLedger)
     lease: _RawLease = msgspec.field(default_factory=_RawLease)
 
 
@@ -106,10 +137,17 @@ def parse(content: bytes, file: str = FILE) -> Config:
         raise ConfigError(file, problem, line=_line(lines, key), key=key)
     return Config(
         environments=tuple(
-            Environment(name=e.name, branch=e.branch, stacks=tuple(e.stacks), approvals=e.approvals)
-            for e in raw.environments
+            Environment(
+                name=one.name,
+                branch=one.branch,
+                stacks=tuple(one.stacks),
+                approvals=gates.approvals_of(one.approvals),
+                gate=gates.gate_of(one.gate, f"environments[{index}].gate", lines),
+                break_glass=tuple(one.break_glass.by),
+            )
+            for index, one in enumerate(raw.environments)
         ),
-        ledger=raw.ledger,
+        ledger_signers=raw.ledger.signers,
         lease_seconds=seconds(raw.lease.duration) or 0,
     )
 
@@ -129,19 +167,18 @@ def _problems(raw: _RawConfig) -> Iterator[tuple[str, str]]:
         yield "lease.duration", "a killed run would hold its stacks for more than a day"
     owners: dict[tuple[str, str], str] = {}
     for index, environment in enumerate(raw.environments):
-        yield from _problems_of(environment, f"environments[{index}]", owners)
-    if not _NAME.fullmatch(raw.ledger):
-        yield "ledger", f"{raw.ledger!r} is not a usable branch"
-    if ("branch", raw.ledger) in owners:
-        yield "ledger", f"{raw.ledger!r} already belongs to {owners['branch', raw.ledger]}"
+        key = f"environments[{index}]"
+        yield from _problems_of(environment, key, owners)
+        yield from gates.problems_of_approvals(environment.approvals, f"{key}.approvals")
+        yield from gates.problems_of_gate(environment.gate, f"{key}.gate", first=index == 0)
+    if ("branch", LEDGER_BRANCH) in owners:
+        yield f"{owners['branch', LEDGER_BRANCH]}.branch", f"{LEDGER_BRANCH!r} is the ledger's own branch"
 
 
 def _problems_of(
     environment: _RawEnvironment, key: str, owners: dict[tuple[str, str], str]
 ) -> Iterator[tuple[str, str]]:
     """What is wrong with one environment; `owners` holds what those before it claimed."""
-    if environment.approvals < 0:
-        yield f"{key}.approvals", "cannot be negative"
     if not environment.stacks:
         yield f"{key}.stacks", "name at least one stack"
     for what, text in (("name", environment.name), ("branch", environment.branch)):
@@ -212,9 +249,3 @@ def _line(lines: dict[str, int], key: str) -> int | None:
             return lines[key]
         key = key.rpartition(".")[0] if key.rfind(".") > key.rfind("[") else key.rpartition("[")[0]
     return lines.get("")
-
-
-def seconds(text: str) -> int | None:
-    """How long a duration such as 90s, 10m, 24h or 7d is; None for anything else."""
-    match = _DURATION.fullmatch(text.strip())
-    return int(match.group(1)) * _SECONDS[match.group(2)] if match else None

@@ -6,6 +6,7 @@ import pytest
 
 from gitops.config import Config, Environment, parse
 from gitops.errors import ConfigError, UsageError
+from gitops.gates import Approvals
 from gitops.model import Stack
 
 GOOD = """version: 1
@@ -24,10 +25,9 @@ environments:
 def test_a_whole_file_is_read_in_promotion_order() -> None:
     assert parse(GOOD.encode()) == Config(
         environments=(
-            Environment("dev", "main", ("dev",), approvals=1),
-            Environment("prod", "prod", ("prod*", "shop/live"), approvals=2),
+            Environment("dev", "main", ("dev",), approvals=Approvals(1)),
+            Environment("prod", "prod", ("prod*", "shop/live"), approvals=Approvals(2)),
         ),
-        ledger="gitops/ledger",
         lease_seconds=90,
     )
 
@@ -62,9 +62,13 @@ MISTAKES = {
     "no duration": (("90s", "soon"), "gitops.yaml:2: lease.duration: 'soon' is not a duration .*"),
     "too short a lease": (("90s", "2s"), "gitops.yaml:2: lease.duration: .*"),
     "too long a lease": (("90s", "400d"), "gitops.yaml:2: lease.duration: .*"),
-    "a ledger on an environment's branch": (
-        ("version: 1", "version: 1\nledger: main"),
-        "gitops.yaml:2: ledger: 'main' already .*",
+    "an environment on the ledger's branch": (
+        ("branch: prod", "branch: gitops/ledger"),
+        r"gitops.yaml:8: environments\[1\].branch: 'gitops/ledger' is the ledger's own branch",
+    ),
+    "another ledger": (
+        ("version: 1", "version: 1\nledger: {branch: mine}"),
+        "gitops.yaml:2: ledger.branch: unknown key 'branch'",
     ),
 }
 

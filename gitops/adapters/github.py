@@ -33,6 +33,13 @@ DECISIVE = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 # GitHub's own name for the author of what a deleted account left behind.
 DELETED_ACCOUNT = "ghost"
 MAY_WRITE = frozenset({"admin", "write"})
+# The committer of what is merged or edited on the web site, whoever pressed the button.
+WEB_SITE = "web-flow"
+# GitHub lists no more of a pull request than this, and does not say so.
+MOST_COMMITS = 250
+MOST_FILES = 3000
+_CO_AUTHOR = re.compile(r"^co-authored-by:.*<([^>]*)>\s*$", re.IGNORECASE | re.MULTILINE)
+_PRIVATE_ADDRESS = re.compile(r"(?:\d+\+)?([^@+]+)@users\.noreply\.github\.com", re.IGNORECASE)
 
 
 def repository_of(url: str, server: str = PUBLIC_SERVER) -> str | None:
@@ -130,6 +137,23 @@ class GitHub:
         with self._asking(f"about pull request {number}", needs="pull-requests: read"):
             return self._read(self._repository.get_pull(number))
 
+    def files(self, number: int) -> tuple[str, ...] | None:
+        """The paths that it changes, old and new names; None for more than GitHub lists."""
+        with self._asking(f"which files pull request {number} changes", needs="pull-requests: read"):
+            found = list(self._repository.get_pull(number).get_files())
+            names = {name for file in found for name in (file.filename, file.previous_filename) if name}
+            return tuple(sorted(names)) if len(found) < MOST_FILES else None
+
+    def members(self, team: str) -> frozenset[str]:
+        """Who belongs to @organisation/team, or to a team below it."""
+        from github.NamedUser import NamedUser
+        from github.PaginatedList import PaginatedList
+
+        organisation, _, slug = team.removeprefix("@").partition("/")
+        with self._asking(f"who belongs to {team}", needs="members: read` of an app, not of a workflow's token, `"):
+            address = f"/orgs/{organisation}/teams/{slug}/members"
+            return frozenset(one.login for one in PaginatedList(NamedUser, self._client.requester, address, {}))
+
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep exactly one comment of ours that starts with `marker`; whoever else copies the marker is left alone."""
         if not body.startswith(marker):
@@ -161,6 +185,7 @@ class GitHub:
         return str(answer["data"]["viewer"]["login"])
 
     def _read(self, found: "github.PullRequest.PullRequest") -> PullRequest:
+        contributors, strangers = self._contributors(found)
         return PullRequest(
             number=found.number,
             title=found.title,
@@ -169,7 +194,33 @@ class GitHub:
             head=found.head.sha,
             approvals=self._approvals(found),
             merged_as=found.merge_commit_sha if found.merged_at else None,
+            contributors=contributors,
+            strangers=strangers,
         )
+
+    def _contributors(self, found: "github.PullRequest.PullRequest") -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The accounts that wrote or committed its commits, and the names of those who have no account.
+
+        A co-author is a claim in a message: one that can be told excludes an account, one that cannot is nobody.
+        """
+        commits = list(found.get_commits())
+        logins = {found.user.login if found.user else DELETED_ACCOUNT}
+        strangers: set[str] = set()
+        addresses: dict[str, str] = {}
+        for one in commits:
+            for account, person in ((one.author, one.commit.author), (one.committer, one.commit.committer)):
+                login = account.login if account else _login_in(person.email)
+                if login is None:
+                    strangers.add(f"{person.name} <{person.email}>")
+                elif login != WEB_SITE:
+                    logins.add(login)
+                    addresses[person.email] = login
+        for address in (address for one in commits for address in _CO_AUTHOR.findall(one.commit.message)):
+            login = addresses.get(address) or _login_in(address)
+            logins |= {login} if login else set()
+        if len(commits) >= MOST_COMMITS:
+            strangers |= {f"a commit that GitHub does not list ({n})" for n in range(len(commits), found.commits)}
+        return tuple(sorted(logins)), tuple(sorted(strangers))
 
     def _approvals(self, pull_request: "github.PullRequest.PullRequest") -> tuple[Approval, ...]:
         # Oldest first, as GitHub lists them; a deleted account has no user, and no say.
@@ -215,6 +266,12 @@ class GitHub:
                 hint="is GITHUB_API_URL the address of a GitHub API?",
                 retryable=False,
             ) from error
+
+
+def _login_in(address: str) -> str | None:
+    """The account that GitHub's own private address names."""
+    match = _PRIVATE_ADDRESS.fullmatch(address or "")
+    return match.group(1) if match else None
 
 
 def _answer(asked: str, error: "GithubException", needs: str) -> CodeHostFailed:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # GitPython takes 0.1 s to import
     from gitops.adapters.git_command import GitCommand
 
 FILE = "pull-requests.json"
+TEAMS = "teams.json"
 ANNOUNCEMENTS = "announcements.jsonl"
 # Who the pipeline's comments are by; a comment of a person that copies a marker is left alone.
 PIPELINE = "gitops"
@@ -60,15 +61,30 @@ class LocalHost:
 
     def pull_request(self, number: int) -> PullRequest:
         """One pull request with its approvals. Raises CodeHostFailed when there is none of that number."""
-        return _as_pull_request(self._current(self._find(self._read(), number)))
+        return self._as_pull_request(self._current(self._find(self._read(), number)))
 
     def pull_request_of(self, commit: str, branch: str) -> PullRequest | None:
         """The pull request that became `commit` on `branch`, or None. Raises CodeHostFailed."""
         for entry in self._read():
             current = self._current(entry)
             if current.base == branch and current.merged_as == commit:
-                return _as_pull_request(current)
+                return self._as_pull_request(current)
         return None
+
+    def files(self, number: int) -> tuple[str, ...] | None:
+        """The paths that it changes; None when its branch was pushed to the base, since where that was before is lost.
+
+        Raises CodeHostFailed when there is none of that number.
+        """
+        before, head = self._span(self._current(self._find(self._read(), number)))
+        if not before:
+            return None
+        listed = self._git.text("diff", "--name-only", "--no-renames", "-z", f"{before}...{head}")
+        return tuple(sorted(filter(None, listed.split("\0"))))
+
+    def members(self, team: str) -> frozenset[str]:
+        """Who belongs to the team; nobody to one that was never made."""
+        return frozenset(self._teams().get(team, ()))
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep exactly one comment of the pipeline that starts with `marker`. Raises CodeHostFailed."""
@@ -98,6 +114,11 @@ class LocalHost:
             number = max((entry.number for entry in entries), default=0) + 1
             self._write([*entries, Entry(number, title, author, base, branch, str(head))])
         return number
+
+    def team(self, name: str, people: Sequence[str]) -> None:
+        """Make a team, or change who belongs to it."""
+        with self._locked():
+            (self._remote / TEAMS).write_bytes(msgspec.json.encode({**self._teams(), name: list(people)}))
 
     def approve(self, number: int, by: str) -> Approval:
         """Approve the pull request at its head as it is now. Raises UsageError for the author.
@@ -178,6 +199,33 @@ class LocalHost:
         on_base = entry.head in self._git.text("rev-list", "--first-parent", base).split()
         return replace(entry, merged_as=entry.head if on_base else after[-1])
 
+    def _as_pull_request(self, entry: Entry) -> PullRequest:
+        """The entry as the pipeline knows it. Names are accounts here, so nobody is a stranger."""
+        before, head = self._span(entry)
+        span = [f"{before}..{head}"] if before else [head]
+        names = "%an%n%cn%n%(trailers:key=Co-authored-by,valueonly)"
+        lines = self._git.text("log", f"--format={names}", *span).splitlines()
+        return PullRequest(
+            number=entry.number,
+            title=entry.title,
+            author=entry.author,
+            base=entry.base,
+            head=entry.head,
+            approvals=entry.approvals,
+            merged_as=entry.merged_as,
+            contributors=tuple(sorted({entry.author, *(line.partition(" <")[0] for line in lines if line)})),
+        )
+
+    def _span(self, entry: Entry) -> tuple[str, str]:
+        """Its commits: those behind the head that are not behind the first. "" for all: its head is on the base."""
+        if not entry.merged_as:
+            return f"refs/heads/{entry.base}", entry.head
+        return ("", entry.head) if entry.merged_as == entry.head else (f"{entry.merged_as}^1", entry.head)
+
+    def _teams(self) -> dict[str, list[str]]:
+        file = self._remote / TEAMS
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, list[str]]) if file.exists() else {}
+
     def _merged_tree(self, entry: Entry, base: str) -> str:
         options = ("--write-tree", "--name-only", "--no-messages", "-z")
         status, out, errors = self._git.attempt("merge-tree", *options, base, entry.head)
@@ -250,18 +298,6 @@ class LocalHost:
         beside = self._remote / f"{FILE}.new"
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(entries)))
         beside.replace(self._remote / FILE)
-
-
-def _as_pull_request(entry: Entry) -> PullRequest:
-    return PullRequest(
-        number=entry.number,
-        title=entry.title,
-        author=entry.author,
-        base=entry.base,
-        head=entry.head,
-        approvals=entry.approvals,
-        merged_as=entry.merged_as,
-    )
 
 
 def _no_branch(name: str, remote: Path) -> UsageError:

@@ -4,30 +4,60 @@ The rules are those of the commit and those of the release before it, both: a co
 of itself.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
-from gitops.config import Config, Environment
+from gitops.commands.planning import Program, contains
+from gitops.config import FILE, Config, Environment
 from gitops.context import Context
-from gitops.flow import gate
-from gitops.flow import record as records
-from gitops.flow.gate import Evidence
-from gitops.flow.record import History
-from gitops.model import Plan, PullRequest, RecordKind, Stack, Verdict
+from gitops.errors import ConfigError
+from gitops.flow import expressions, gate, rules
+from gitops.flow.discover import Snapshot, take_snapshot
+from gitops.flow.gate import Evidence, RuleSet, Situation
+from gitops.flow.plan import unknowns
+from gitops.flow.record import History, Query
+from gitops.model import Inputs, Plan, PullRequest, RecordKind, Stack, Verdict
+
+AS_RELEASED = "as released"
+
+
+def must_be_readable(environments: Iterable[Environment]) -> None:
+    """Raises ConfigError for a CEL expression that cannot be read, or names what no plan has.
+
+    It is asked for where rules are evaluated or reviewed and not by the parser, since cel-python takes 0.2 s to import.
+    """
+    for environment in environments:
+        for one in environment.expressions:
+            problem = expressions.problem(one.text)
+            if problem:
+                raise ConfigError(FILE, problem, line=one.line, key=one.key, hint="docs/gate.md lists what there is.")
 
 
 class Judge:
-    """Judges the plans of one commit for one environment. `settings` is gitops.yaml as the commit has it."""
+    """Judges the plans of one commit for one environment. `settings` is gitops.yaml as the commit has it.
 
-    def __init__(self, context: Context, settings: Config, environment: Environment, commit: str) -> None:
+    `shown` is a pull request that is still open; without it, it is the one that became the commit. Raises ConfigError
+    for a rule that cannot be read.
+    """
+
+    def __init__(
+        self, context: Context, settings: Config, environment: Environment, commit: str, shown: int | None = None
+    ) -> None:
+        must_be_readable((environment,))
         self._context = context
         self._settings = settings
         self._environment = environment
         self._commit = commit
+        self._shown = shown
 
     @cached_property
     def pull_request(self) -> PullRequest | None:
         """The pull request that became the commit, asked of the host when it is first needed."""
+        if self._shown is not None:
+            return self._context.host.pull_request(self._shown)
         return self._context.host.pull_request_of(self._commit, self._environment.branch)
 
     def refreshed(self) -> PullRequest | None:
@@ -37,12 +67,24 @@ class Judge:
 
     def foresee(self, stack: Stack, history: History) -> Verdict:
         """What can be said before the commit's program runs. Raises CodeHostFailed."""
-        return gate.foresee(self._strictest(stack, history), stack, self._commit, self.pull_request, history)
+        return self.foreseen(stack, history)[0]
+
+    def foreseen(self, stack: Stack, history: History) -> tuple[Verdict, Evidence]:
+        """The same, with what it was decided by."""
+        sets = self._sets(stack, history)
+        situation = self._situation(stack, history, sets)
+        evidence = gate.gather(None, situation, history)
+        if evidence.approved and unknowns(evidence.approved):
+            evidence = gate.gather(None, replace(situation, program=self._program(stack)), history)
+        return gate.foresee(sets, evidence), evidence
 
     def decide(self, fresh: Plan, history: History, resumed: bool) -> tuple[Verdict, Evidence]:
         """The verdict on a fresh plan, and what it was decided by; the host is asked anew. Raises CodeHostFailed."""
-        evidence = gate.gather(fresh, self.refreshed(), history, resumed)
-        return gate.decide(self._strictest(fresh.stack, history), fresh, evidence), evidence
+        self.refreshed()
+        sets = self._sets(fresh.stack, history)
+        situation = replace(self._situation(fresh.stack, history, sets), resumed=resumed)
+        evidence = gate.gather(fresh, situation, history)
+        return gate.decide(sets, fresh, evidence), evidence
 
     def may_break_glass(self) -> tuple[str, ...]:
         """Who may apply past this gate: those whom the commit and every release before it name.
@@ -50,28 +92,110 @@ class Judge:
         Raises RemoteUnreachable, LedgerBroken.
         """
         names = self._environment.break_glass
-        history = records.trusted(self._context.ledger(self._settings).records())
-        released = {
-            one.stack: one
-            for one in history.records
-            if one.kind is RecordKind.RELEASE and one.environment == self._environment.name
-        }
-        for release in released.values():
+        history = self._context.ledger().history()
+        releases = {one.stack: one for one in history.select(_releases(self._environment.name), oldest_first=True)}
+        for release in releases.values():
             before = {one.name: one.break_glass for one in self._settings_at(release.commit).environments}
             names = tuple(name for name in names if name in before.get(self._environment.name, ()))
         return names
 
-    def _before(self, stack: Stack, history: History) -> Environment | None:
-        """The stack's environment as its released commit has it; None where nothing was released yet."""
-        release = history.release(stack)
+    # --- rules ----------------------------------------------------------------------------------
+
+    def _sets(self, stack: Stack, history: History) -> tuple[RuleSet, ...]:
+        """The commit's rules, and those of the release before it: the stack's own, else any of the environment's.
+
+        Raises ConfigError where the released rules cannot be read.
+        """
+        own = _rule_set(self._settings, self._environment)
+        release = history.release(stack) or history.newest(_releases(self._environment.name))
         if release is None:
-            return None
-        return self._settings_at(release.commit).environment_of(stack)
+            return (own,)
+        settings = self._settings_at(release.commit)
+        named = [one for one in settings.environments if one.name == self._environment.name]
+        holding = settings.environment_of(stack)
+        released = [holding] if holding else named
+        must_be_readable(released)
+        return (own, *(_rule_set(settings, one, AS_RELEASED) for one in released))
 
     def _settings_at(self, commit: str) -> Config:
         return self._context.config(self._context.repository.resolve(commit))
 
-    def _strictest(self, stack: Stack, history: History) -> Environment:
-        before = self._before(stack, history)
-        needed = max(self._environment.approvals, before.approvals if before else 0)
-        return replace(self._environment, approvals=needed)
+    # --- facts ----------------------------------------------------------------------------------
+
+    def _situation(self, stack: Stack, history: History, sets: tuple[RuleSet, ...]) -> Situation:
+        request, environments = self.pull_request, [one.environment for one in sets]
+        soaks = {one.before.name for one in sets if one.before and one.environment.gate.soak is not None}
+        soaking = {name: self._soaking(name, request, history) for name in soaks}
+        host = self._context.host
+        files = host.files(request.number) if request and any(map(_asks_for_files, environments)) else ()
+        return Situation(
+            stack=stack,
+            commit=self._commit,
+            pull_request=request,
+            now=self._context.clock.now(),
+            files=files,
+            teams={team: host.members(team) for team in _teams(environments, files)},
+            soaking={name: since for name, since in soaking.items() if since is not None},
+            vouched=self._is_vouched(sets, request, history),
+        )
+
+    def _soaking(self, environment: str, request: PullRequest | None, history: History) -> datetime | None:
+        """Since when all stacks of the environment are at the promoted commit, or at later ones."""
+        held = [one for one in self._settings.environments if one.name == environment]
+        if request is None or not held:
+            return None
+        since: list[datetime] = []
+        for stack in self._settings.stacks_of(held[0], self._snapshot.stacks):
+            first: datetime | None = None
+            for one in history.select(replace(_releases(environment), stack=stack.label)):
+                if one.commit != request.head and not contains(self._context, one.commit, request.head):
+                    break
+                first = one.at
+            if first is None:
+                return None
+            since.append(first)
+        return max(since, default=None)
+
+    def _is_vouched(self, sets: tuple[RuleSet, ...], request: PullRequest | None, history: History) -> bool:
+        """Whether this promotes what is released in the environment before, where others had to approve it."""
+        if request is None or not _matters(request):
+            return False
+        return all(
+            one.before is not None
+            and one.before.approvals.count > 0
+            and one.before.gate.auto_approve is None
+            and self._soaking(one.before.name, request, history) is not None
+            for one in sets
+        )
+
+    @cached_property
+    def _snapshot(self) -> Snapshot:
+        return take_snapshot(self._context.repository, self._commit)
+
+    def _program(self, stack: Stack) -> Inputs:
+        """What a plan of the commit would be computed from, as far as that is known without a preview."""
+        return Program(self._context, self._commit, self._snapshot, Path()).inputs(stack, {})
+
+
+def _rule_set(settings: Config, environment: Environment, origin: str = "") -> RuleSet:
+    return RuleSet(environment, settings.before(environment), origin)
+
+
+def _releases(environment: str) -> Query:
+    return Query(kinds=(RecordKind.RELEASE,), environment=environment)
+
+
+def _matters(request: PullRequest) -> bool:
+    """Whether it matters who contributed: an approver did, or somebody without an account."""
+    contributors = {one.casefold() for one in request.contributors}
+    return bool(request.strangers) or any(one.by.casefold() in contributors for one in request.approvals)
+
+
+def _asks_for_files(environment: Environment) -> bool:
+    return bool(environment.approvals.owners or environment.expressions)
+
+
+def _teams(environments: Iterable[Environment], files: tuple[str, ...] | None) -> set[str]:
+    """The teams that have a say about the paths: a token needs more rights to ask for a team than for anything else."""
+    concerned = [rule for one in environments for rule in one.approvals.owners if rules.matching(rule.pattern, files)]
+    return {person for rule in concerned for person in rule.people if "/" in person}

@@ -1,4 +1,4 @@
-"""The gate: may this fresh plan be applied to its environment? Pure; every rule says what it looked at.
+"""The gate: may this plan be applied to its environment? Pure; every rule says what it looked at.
 
 An approval is given to a commit of a pull request, and stands for the plan that the ledger had for that commit at
 that time: what the approver could see. It counts for a fresh plan if both have the same plan digest: a rebase or an
@@ -7,142 +7,180 @@ has no place in a plan but the program that will compute it; a plan with such va
 the program's files and config are those that were previewed.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from gitops.config import Environment
+from gitops.flow import rules
+from gitops.flow.plan import unknowns
 from gitops.flow.record import History
-from gitops.flow.resume import departures
-from gitops.flow.values import leaves
-from gitops.model import Outcome, Plan, PolicyLevel, PullRequest, RuleResult, Stack, UnknownValue, Verdict
+from gitops.flow.rules import Case, Voice
+from gitops.flow.wording import short
+from gitops.model import Approval, Inputs, Plan, PullRequest, RuleResult, Stack, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of a commit and a stack, apart from the ledger.
+
+    `files` are the paths that the pull request changes (None: not known, so any may be among them), `teams` the logins
+    of each team that a rule names. `soaking` says for an environment since when the promoted commit is released in it,
+    wherever it holds something. `vouched` is for a promotion of what others approved in the environment before: those
+    who wrote it may approve it here. `program` is what the commit's plan would be computed from, where it was looked
+    at. `resumed` says that part of the reviewed plan is applied already.
+    """
+
+    stack: Stack
+    commit: str
+    pull_request: PullRequest | None
+    now: datetime
+    files: tuple[str, ...] | None = ()
+    teams: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    soaking: Mapping[str, datetime] = field(default_factory=dict)
+    vouched: bool = False
+    program: Inputs | None = None
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the gate looks at. `approved` is the reviewed plan; `resumed` says that part of it is applied already."""
+    """What the gate looks at: the situation, the reviewed plan, and every approval with why it does not count."""
 
-    pull_request: PullRequest | None
+    situation: Situation
     approved: Plan | None
-    approvers: tuple[str, ...]
-    resumed: bool = False
+    voices: tuple[Voice, ...] = ()
+
+    @property
+    def resumed(self) -> bool:
+        """Whether part of the reviewed plan is applied already."""
+        return self.situation.resumed
 
 
-def gather(fresh: Plan, pull_request: PullRequest | None, history: History, resumed: bool) -> Evidence:
-    """Find the reviewed plan and those who approved it. Raises LedgerBroken when a plan record was altered."""
-    if pull_request is None:
-        return Evidence(None, None, (), resumed)
-    approved = history.plan_for(fresh.stack, pull_request.head, pull_request.number)
-    wanted = fresh.plan_digest if not resumed else approved.plan_digest if approved else ""
-    approvers = {
-        approval.by
-        for approval in pull_request.approvals
-        if approval.by != pull_request.author
-        and (plan := history.plan_for(fresh.stack, approval.commit, pull_request.number, approval.at)) is not None
-        and plan.plan_digest == wanted
-        and (_says_all(plan) or _same_program(plan, fresh))
-    }
-    return Evidence(pull_request, approved, tuple(sorted(approvers)), resumed)
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """An environment's rules as one commit has them, and the environment before, that changes are promoted from."""
+
+    environment: Environment
+    before: Environment | None = None
+    origin: str = ""
 
 
-def _says_all(plan: Plan) -> bool:
-    """Whether every value of the plan was known when it was previewed."""
-    new = (leaf for change in plan.changes for p in change.properties for leaf in leaves(p.new))
-    return not any(isinstance(leaf, UnknownValue) for leaf in new)
+def gather(fresh: Plan | None, situation: Situation, history: History) -> Evidence:
+    """Find the reviewed plan and who approved it; without a fresh plan, as if it were the reviewed one.
 
-
-def _same_program(approved: Plan, fresh: Plan) -> bool:
-    """Versions are left out: a provider's is part of the plan digest, and an interpreter's patch release no reason."""
-    return (approved.inputs.files, approved.inputs.config) == (fresh.inputs.files, fresh.inputs.config)
-
-
-def foresee(
-    environment: Environment, stack: Stack, commit: str, asked: PullRequest | None, history: History
-) -> Verdict:
-    """What can be said before the program runs: without a reviewed plan and enough approvals of any plan, it need not.
-
-    A preview runs the commit's program with the credentials of the apply, so nobody's unreviewed commit gets one.
+    Raises LedgerBroken when a plan record was altered.
     """
-    approved = history.plan_for(stack, asked.head, asked.number) if asked else None
-    givers = {
-        approval.by
-        for approval in (asked.approvals if asked else ())
-        if asked
-        and approval.by != asked.author
-        and history.plan_for(stack, approval.commit, asked.number, approval.at) is not None
-    }
-    evidence = Evidence(asked, approved, tuple(sorted(givers)))
-    return Verdict((_reviewed(stack, commit, evidence), _approvals(environment, evidence)))
-
-
-def decide(environment: Environment, fresh: Plan, evidence: Evidence) -> Verdict:
-    """Every rule's answer."""
-    return Verdict(
-        (
-            _reviewed(fresh.stack, fresh.commit, evidence),
-            _same_plan(fresh, evidence),
-            _approvals(environment, evidence),
-            _policy(fresh),
-        )
-    )
-
-
-def _reviewed(stack: Stack, commit: str, evidence: Evidence) -> RuleResult:
-    rule = "reviewed"
-    request = evidence.pull_request
+    request, stack = situation.pull_request, situation.stack
     if request is None:
-        return RuleResult(
-            rule, Outcome.REFUSE, f"no pull request became commit {commit[:12]} on the environment's branch"
+        return Evidence(situation, None)
+    approved = history.plan_for(stack, request.head, request.number)
+    wanted = approved if fresh is None or situation.resumed else fresh
+    origin = fresh.inputs if fresh else situation.program or (approved.inputs if approved else None)
+
+    def void(approval: Approval) -> str:
+        return _void(approval, request, situation.vouched) or _other_plan(
+            history.plan_for(stack, approval.commit, request.number, approval.at), wanted, origin
         )
-    if evidence.approved is None:
-        return RuleResult(
-            rule,
-            Outcome.REFUSE,
-            f"the ledger has no plan of {stack.label} for {request.head[:12]}, "
-            f"the head of pull request #{request.number}",
-        )
-    return RuleResult(rule, Outcome.ALLOW, f"pull request #{request.number} was previewed at {request.head[:12]}")
+
+    voices = (Voice(one.by, one.at, void(one)) for one in request.approvals)
+    return Evidence(situation, approved, tuple(voices))
 
 
-def _same_plan(fresh: Plan, evidence: Evidence) -> RuleResult:
-    rule = "same plan"
-    approved = evidence.approved
-    if approved is None:
-        return RuleResult(rule, Outcome.REFUSE, "there is no reviewed plan to compare with")
-    if approved.plan_digest == fresh.plan_digest:
-        return RuleResult(rule, Outcome.ALLOW, f"plan digest {fresh.plan_digest[:12]} is the reviewed one")
-    if evidence.resumed:
-        left = departures(approved, fresh)
-        if not left:
-            return RuleResult(rule, Outcome.ALLOW, "it is the rest of the reviewed plan, whose apply was cut short")
-        return RuleResult(rule, Outcome.REFUSE, f"it is not the rest of the reviewed plan: {left[0]}")
-    return RuleResult(
-        rule, Outcome.REFUSE, f"plan digest {fresh.plan_digest[:12]} is not the reviewed {approved.plan_digest[:12]}"
+def _void(approval: Approval, request: PullRequest, vouched: bool) -> str:
+    """Why this person's approval of this pull request never counts; empty if it does."""
+    by = approval.by.casefold()
+    if by == request.author.casefold():
+        return "opened the pull request"
+    if not vouched and by in {one.casefold() for one in request.contributors}:
+        return "contributed to the pull request"
+    return ""
+
+
+def _other_plan(seen: Plan | None, wanted: Plan | None, origin: Inputs | None) -> str:
+    """Why an approval of the plan that its giver saw does not count for the one that is wanted."""
+    if seen is None:
+        return "approved before a plan was shown"
+    if wanted is None or seen.plan_digest != wanted.plan_digest:
+        return f"approved another plan, {short(seen.plan_digest)}"
+    # Versions are left out: a provider's is part of the plan digest, and an interpreter's patch release no reason.
+    if unknowns(seen) and (origin is None or (seen.inputs.files, seen.inputs.config) != (origin.files, origin.config)):
+        return "approved another program, and the plan has values that only the program knows"
+    return ""
+
+
+def foresee(sets: Sequence[RuleSet], evidence: Evidence) -> Verdict:
+    """What can be said before the program runs: what the gate would say if the fresh plan were the reviewed one.
+
+    A preview runs the commit's program with the credentials of the apply, so nobody's unreviewed commit gets one; and
+    nobody waits for one to learn that a window is closed.
+    """
+    plan = evidence.approved
+    first = (rules.reviewed(_case(evidence, plan)), rules.to_be_compared(_case(evidence, plan)))
+    return Verdict((*first, *_environments(sets, _case(evidence, plan))))
+
+
+def decide(sets: Sequence[RuleSet], fresh: Plan, evidence: Evidence) -> Verdict:
+    """Every rule's answer."""
+    case = _case(evidence, fresh)
+    return Verdict((rules.reviewed(case), rules.same_plan(case), *_environments(sets, case)))
+
+
+def _case(evidence: Evidence, plan: Plan | None) -> Case:
+    situation = evidence.situation
+    return Case(
+        stack=situation.stack,
+        commit=situation.commit,
+        request=situation.pull_request,
+        approved=evidence.approved,
+        plan=plan,
+        voices=evidence.voices,
+        strangers=() if situation.vouched or not situation.pull_request else situation.pull_request.strangers,
+        files=situation.files,
+        teams=situation.teams,
+        soaking=situation.soaking,
+        now=situation.now,
+        resumed=situation.resumed,
     )
 
 
-def _approvals(environment: Environment, evidence: Evidence) -> RuleResult:
-    rule = "approvals"
-    needed = environment.approvals
-    if needed == 0:
-        return RuleResult(rule, Outcome.ALLOW, f"{environment.name} needs none")
-    have = len(evidence.approvers)
-    names = _listed(evidence.approvers)
-    if have >= needed:
-        return RuleResult(rule, Outcome.ALLOW, f"approved by {names}")
-    got = f"{have} of {needed} ({names})" if have else f"0 of {needed}"
-    return RuleResult(rule, Outcome.WAIT, f"{got} approvals of this plan; the author's own does not count")
+def _environments(sets: Sequence[RuleSet], case: Case) -> Iterator[RuleResult]:
+    """The results of every set; what two sets agree on is said once, what they do not is told apart."""
+    told: dict[str, list[RuleResult]] = {}
+    for one in sets:
+        for result in _results(one, case):
+            before = told.setdefault(result.rule, [])
+            if result not in before:
+                before.append(result)
+                yield replace(result, rule=f"{result.rule} ({one.origin})") if one.origin else result
 
 
-def _policy(fresh: Plan) -> RuleResult:
-    rule = "policy"
-    blocking = [f for f in fresh.findings if f.level is not PolicyLevel.ADVISORY]
-    if not blocking:
-        return RuleResult(rule, Outcome.ALLOW, "no mandatory policy is violated, none was left unevaluated")
-    first = blocking[0]
-    return RuleResult(
-        rule, Outcome.REFUSE, f"{len(blocking)} blocking findings, first {first.policy}: {first.level.value}"
-    )
+def _results(one: RuleSet, case: Case) -> Iterable[RuleResult]:
+    gate = one.environment.gate
+    yield rules.approvals(one.environment, case)
+    yield from rules.owners(one.environment, case)
+    if gate.windows:
+        yield rules.window(gate, case)
+    if gate.soak is not None:
+        yield rules.soak(gate.soak, one.before.name if one.before else "", case)
+    if gate.plan_age is not None:
+        yield rules.plan_age(gate.plan_age, case)
+    yield from _of_plan(one, case)
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
+def _of_plan(one: RuleSet, case: Case) -> Iterable[RuleResult]:
+    """The rules that look at a plan; where there is none, `reviewed` has refused already."""
+    gate, plan = one.environment.gate, case.plan
+    if plan is None:
+        return
+    yield rules.policy(gate, plan)
+    if gate.destroys is not None:
+        yield rules.destroys(gate.destroys, plan)
+    if gate.replaces is not None:
+        yield rules.replaces(gate.replaces, plan)
+    if gate.protect.types or gate.protect.urns:
+        yield rules.protect(gate.protect, plan)
+    if gate.known:
+        yield rules.known(gate.known, plan)
+    for free in gate.rules:
+        yield rules.free(free, plan, case)

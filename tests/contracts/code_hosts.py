@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,9 @@ class People(Protocol):
     def comments(self, number: int) -> list[str]:
         """The comments below it, oldest first."""
 
+    def team(self, name: str, people: Sequence[str]) -> None:
+        """Make a team, named as @organisation/team."""
+
 
 @dataclass(frozen=True)
 class CodeHost:
@@ -43,8 +46,11 @@ class CodeHost:
     people: People
     remote: Path
 
-    def commit(self, branch: str, text: str, *, start: str = "main") -> str:
-        """A new commit on `branch` of the remote (made from `start` if it is new), as a push would put it there."""
+    def commit(self, branch: str, text: str, *, start: str = "main", by: str = "somebody") -> str:
+        """A new commit on `branch` of the remote (made from `start` if it is new), as a push would put it there.
+
+        `by` is its author and committer: both the name and the account of their address.
+        """
         found = git(self.remote, "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
         parent = found or git(self.remote, "for-each-ref", "--format=%(objectname)", f"refs/heads/{start}")
         blob = git(self.remote, "hash-object", "-w", "--stdin", text=text)
@@ -52,7 +58,7 @@ class CodeHost:
         kept = [line for line in listed.splitlines() if not line.endswith(f"\t{branch}.txt")]
         tree = git(self.remote, "mktree", text="\n".join([*kept, f"100644 blob {blob}\t{branch}.txt", ""]))
         parents = ["-p", parent] if parent else []
-        commit = git(self.remote, "commit-tree", tree, *parents, "-m", text)
+        commit = git(self.remote, "commit-tree", tree, *parents, "-m", text, by=by)
         git(self.remote, "update-ref", f"refs/heads/{branch}", commit)
         return commit
 
@@ -74,6 +80,9 @@ class PeopleOnGitHub:
 
     def comments(self, number: int) -> list[str]:
         return [comment.body for comment in self._github.pull_requests[number].comments]
+
+    def team(self, name: str, people: Sequence[str]) -> None:
+        self._github.teams[name.removeprefix("@")] = list(people)
 
 
 @contextmanager
@@ -101,9 +110,10 @@ def bare_repository(folder: Path) -> Path:
     return remote
 
 
-def git(repository: Path, *arguments: str, text: str | None = None) -> str:
+def git(repository: Path, *arguments: str, text: str | None = None, by: str = "somebody") -> str:
     """Run Git there, as an author that needs no configuration; its output without the last newline."""
-    who = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in WHO.items()}
+    parts = {"NAME": by, "EMAIL": f"{by}@example.com"}
+    who = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER") for part, value in parts.items()}
     done = subprocess.run(
         ["git", *arguments],
         cwd=repository,
@@ -114,6 +124,3 @@ def git(repository: Path, *arguments: str, text: str | None = None) -> str:
         check=True,
     )
     return done.stdout.strip("\n")
-
-
-WHO = {"NAME": "Somebody", "EMAIL": "somebody@example.com"}

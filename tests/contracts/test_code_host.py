@@ -58,6 +58,35 @@ def test_a_merged_pull_request_is_found_by_the_commit_it_became(host: CodeHost, 
     assert [(a.by, a.commit) for a in found.approvals] == [("grace", head)]
 
 
+def test_everybody_whose_commit_it_holds_is_a_contributor(host: CodeHost) -> None:
+    host.commit("main", "before the pull request", by="linus")
+    host.commit("feature", "one", by="bob")
+    host.commit("feature", "two\n\nCo-authored-by: eve <17+eve@users.noreply.github.com>", by="carol")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    assert host.adapter.pull_request(number).contributors == ("ada", "bob", "carol", "eve")
+    host.commit("feature", "three", by="dan")
+    commit = host.people.merge(number)
+    found = host.adapter.pull_request_of(commit, "main")
+    assert found is not None
+    assert (found.contributors, found.strangers) == (("ada", "bob", "carol", "dan", "eve"), ())
+
+
+@pytest.mark.parametrize("squash", [False, True], ids=["merge commit", "squashed"])
+def test_the_files_are_those_that_it_changes_before_and_after_the_merge(host: CodeHost, squash: bool) -> None:
+    host.commit("feature", "one")
+    host.commit("feature", "two")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    host.commit("main", "somebody else's")
+    assert host.adapter.files(number) == ("feature.txt",)
+    host.people.merge(number, squash=squash)
+    assert host.adapter.files(number) == ("feature.txt",)
+
+
+def test_a_team_has_its_members(host: CodeHost) -> None:
+    host.people.team("@example/platform", ["grace", "linus"])
+    assert host.adapter.members("@example/platform") == {"grace", "linus"}
+
+
 def test_a_commit_that_was_pushed_directly_belongs_to_no_pull_request(host: CodeHost) -> None:
     assert host.adapter.pull_request_of(host.commit("main", "by hand"), "main") is None
 

@@ -11,6 +11,7 @@ from gitops.errors import LedgerBroken
 from gitops.flow import gate
 from gitops.flow import record as records
 from gitops.flow.record import History
+from gitops.gates import Approvals
 from gitops.model import (
     Approval,
     Operation,
@@ -29,7 +30,7 @@ from tests.support.plans import DEV, HEAD, NOW, add, change, inputs, plan, start
 BUCKET = "aws:s3/bucket:Bucket"
 OLDER = "2" * 40
 MINUTE = timedelta(minutes=1)
-DEV_ENVIRONMENT = Environment("dev", "main", ("dev",), approvals=1)
+DEV_ENVIRONMENT = Environment("dev", "main", ("dev",), approvals=Approvals(1))
 SCALE = change(Operation.UPDATE, BUCKET, "web", update("size", 12, 20))
 PLAN = plan(SCALE, state=start({"web": "at 12"}))
 MOVED = plan(change(Operation.UPDATE, BUCKET, "web", update("size", 31, 20)), state=start({"web": "at 31"}))
@@ -55,8 +56,9 @@ def decided(
     fresh: Plan, pull_request: PullRequest | None, *history: Record, resumed: bool = False, **more: Any
 ) -> Verdict:
     """The gate's verdict."""
-    evidence = gate.gather(fresh, pull_request, History(history), resumed)
-    return gate.decide(replace(DEV_ENVIRONMENT, **more), fresh, evidence)
+    situation = gate.Situation(DEV, "c" * 40, pull_request, NOW + 10 * MINUTE, resumed=resumed)
+    evidence = gate.gather(fresh, situation, History(history))
+    return gate.decide((gate.RuleSet(replace(DEV_ENVIRONMENT, **more)),), fresh, evidence)
 
 
 def outcomes(verdict: Verdict) -> dict[str, str]:
@@ -114,7 +116,7 @@ APPROVALS: dict[str, tuple[tuple[Approval, ...], tuple[Record, ...], int, bool]]
 def test_approvals_count_for_the_plan_their_giver_could_see(
     approvals: tuple[Approval, ...], before: tuple[Record, ...], needed: int, enough: bool
 ) -> None:
-    verdict = decided(PLAN, request(*approvals), *before, recorded(PLAN), approvals=needed)
+    verdict = decided(PLAN, request(*approvals), *before, recorded(PLAN), approvals=Approvals(needed))
     assert outcomes(verdict) == ({} if enough else {"approvals": "wait"})
     assert verdict.outcome is (Outcome.ALLOW if enough else Outcome.WAIT)
 

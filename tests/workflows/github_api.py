@@ -114,6 +114,18 @@ def _reviews(github: "SimulatedGitHub", _request: Request, _login: str, number: 
     return Answer(200, [github.review_json(pull_request, r, n) for n, r in enumerate(pull_request.reviews, 700)])
 
 
+def _commits(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
+    return Answer(200, github.commits_json(github.pull_requests[int(number)]))
+
+
+def _files(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
+    return Answer(200, github.files_json(github.pull_requests[int(number)]))
+
+
+def _members(github: "SimulatedGitHub", _request: Request, _login: str, team: str) -> Answer:
+    return Answer(200, [github.user_json(login) for login in github.teams[team.replace("/teams/", "/")]])
+
+
 def _comments(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
     pull_request = github.pull_requests[int(number)]
     return Answer(200, [github.comment_json(pull_request, c) for c in pull_request.comments])
@@ -150,6 +162,9 @@ ROUTES: Mapping[str, Route] = {
     r"GET {repository}/pulls": _pull_requests,
     r"GET {repository}/pulls/(\d+)": _pull_request,
     r"GET {repository}/pulls/(\d+)/reviews": _reviews,
+    r"GET {repository}/pulls/(\d+)/commits": _commits,
+    r"GET {repository}/pulls/(\d+)/files": _files,
+    r"GET /orgs/(.+/teams/.+)/members": _members,
     r"GET {repository}/issues/(\d+)/comments": _comments,
     r"POST {repository}/issues/(\d+)/comments": _create_comment,
     r"(?:PATCH|DELETE) {repository}/issues/comments/(\d+)": _one_comment,

@@ -10,6 +10,9 @@ from zlib import crc32
 
 Json = dict[str, Any]
 
+MOST_COMMITS = 250
+"""GitHub lists no more commits of a pull request."""
+
 
 def instant(moment: datetime | None) -> str | None:
     """GitHub's way to write a time: UTC, whole seconds, `Z`."""
@@ -102,6 +105,26 @@ def pull_request(api: str, name: str, number: int, fields: Json) -> Json:
         "draft": False,
         **fields,
     }
+
+
+def commit(api: str, name: str, sha: str, message: str, people: tuple[tuple[Json, Json | None], ...]) -> Json:
+    """A commit of a pull request; `people` are author and committer, each with the account, if there is one."""
+    (author, author_account), (committer, committer_account) = people
+    return {
+        "sha": sha,
+        "node_id": f"C_{sha}",
+        "url": f"{api}/repos/{name}/commits/{sha}",
+        "commit": {"author": author, "committer": committer, "message": message, "comment_count": 0},
+        "author": author_account,
+        "committer": committer_account,
+        "parents": [],
+    }
+
+
+def file(path: str, before: str = "") -> Json:
+    """A file that a pull request changes."""
+    renamed = {"status": "renamed", "previous_filename": before} if before else {"status": "modified"}
+    return {"sha": None, "filename": path, "additions": 1, "deletions": 1, "changes": 2, **renamed}
 
 
 def review(api: str, name: str, number: int, identity: int, fields: Json) -> Json:

@@ -91,6 +91,10 @@ class SimulatedGitHub:
         # Requests, as patterns of `METHOD /path`, for which the token lacks a permission.
         self.forbidden: list[str] = []
         self.faults: list[Fault] = []
+        # Addresses that belong to no account; any other belongs to the login before its "@".
+        self.strangers: set[str] = set()
+        # Team, as organisation/slug → who belongs to it.
+        self.teams: dict[str, list[str]] = {}
         # GitHub's largest page; a test that wants many pages makes it small instead of writing 101 comments.
         self.largest_page = 100
         # Right after a merge GitHub does not know a commit's pull requests yet.
@@ -217,6 +221,7 @@ class SimulatedGitHub:
             "merged_at": shapes.instant(merged),
             # On an open pull request GitHub puts its own trial merge here, which is on no branch.
             "merge_commit_sha": pull_request.merged_as or "f" * 40,
+            "commits": len(self.commits_json(pull_request)),
             "head": shapes.branch_end(self.url, self.repository, pull_request.branch, pull_request.head),
             "base": shapes.branch_end(self.url, self.repository, pull_request.base, base),
         }
@@ -237,6 +242,30 @@ class SimulatedGitHub:
         fields: Json = {"user": self.user_json(comment.by), "body": comment.body, "created_at": at, "updated_at": at}
         return shapes.comment(self.url, self.repository, pull_request.number, comment.identity, fields)
 
+    def commits_json(self, pull_request: SimulatedPullRequest) -> list[Json]:
+        """Its commits, oldest first; no more than GitHub lists."""
+        span = f"{self._before(pull_request)}..{self.follow(pull_request).head}"
+        listed = self.git("log", "--reverse", "--format=%H%x1f%an%x1f%ae%x1f%cn%x1f%ce%x1f%B%x00", span)
+        rows = [row.strip("\n").split("\x1f") for row in listed.split("\0") if row.strip("\n")]
+        return [
+            shapes.commit(self.url, self.repository, row[0], row[5], tuple(map(self._person, row[1:5:2], row[2:5:2])))
+            for row in rows[: shapes.MOST_COMMITS]
+        ]
+
+    def _person(self, name: str, address: str) -> tuple[Json, Json | None]:
+        """How a commit names a person, and the account that the address belongs to."""
+        login = "web-flow" if address == "noreply@github.example" else address.partition("@")[0]
+        return {"name": name, "email": address}, None if address in self.strangers else self.user_json(login)
+
+    def files_json(self, pull_request: SimulatedPullRequest) -> list[Json]:
+        """What it changes since it left its base; a rename names the old path as well."""
+        span = f"{self._before(pull_request)}...{self.follow(pull_request).head}"
+        listed = self.git("diff", "--name-status", "--find-renames", span)
+        return [shapes.file(*reversed(line.split("\t")[1:])) for line in listed.splitlines()]
+
+    def _before(self, pull_request: SimulatedPullRequest) -> str:
+        return f"{pull_request.merged_as}^1" if pull_request.merged_as else f"refs/heads/{pull_request.base}"
+
     # --- helpers ---------------------------------------------------------------------------------
 
     def follow(self, pull_request: SimulatedPullRequest) -> SimulatedPullRequest:
@@ -249,8 +278,7 @@ class SimulatedGitHub:
         """GitHub lists a commit's pull requests by any of their commits, not only by the merge commit."""
         if pull_request.merged_as == commit:
             return True
-        before = f"{pull_request.merged_as}^1" if pull_request.merged_as else f"refs/heads/{pull_request.base}"
-        return commit in self.git("rev-list", self.follow(pull_request).head, f"^{before}").split()
+        return commit in self.git("rev-list", self.follow(pull_request).head, f"^{self._before(pull_request)}").split()
 
     def git(self, *arguments: str) -> str:
         identity = {
