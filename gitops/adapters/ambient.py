@@ -31,7 +31,9 @@ def read(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _cluster(environment: Mapping[str, str]) -> dict[str, str]:
     """The context that a Kubernetes client would use. As kubectl merges files: the first to name a thing wins."""
-    context, contexts, clusters = "", {}, {}
+    context = ""
+    contexts: dict[Any, Any] = {}
+    clusters: dict[Any, Any] = {}
     for document in _kubeconfigs(environment):
         context = context or str(document.get("current-context") or "")
         contexts = {**_by_name(document, "contexts", "context"), **contexts}

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import git
 from gitops.adapters.git_command import ENVIRONMENT, GitCommand
 from gitops.errors import GitFailed, RemoteUnreachable
 from gitops.flow.change import parse_raw_diff
-from gitops.model import Change
+from gitops.model import Change, Commit
 
 # Object names written per turn to `git cat-file`. 500 names are 20 KiB (32 with SHA-256), below a pipe's 64 KiB: Git
 # can never be stuck writing an answer while we are stuck writing the next question.
@@ -185,6 +186,25 @@ class GitRepository:
             raise GitFailed(f"Could not compare commits {ancestor!r} and {descendant!r}: {errors}")
         return status == 0
 
+    def commits_touching(self, paths: Sequence[str], since: datetime, until: str) -> tuple[Commit, ...]:
+        """See `RepositoryReader.commits_touching`. A merge counts as a commit that changes what it brought."""
+        if not paths:
+            return ()
+        output = self._expect(
+            "log",
+            "--first-parent",
+            "--diff-merges=first-parent",
+            "-z",
+            "--name-only",
+            "--no-renames",
+            "--format=%x00%H%x00%an%x00%cI%x00%s",
+            f"--since={since.isoformat()}",
+            until,
+            "--",
+            *(f":(literal,top){path}" for path in paths),
+        )
+        return tuple(_commits(output))
+
     @contextmanager
     def checkout(self, commit: str) -> Iterator[Path]:
         """A clean, temporary working tree of exactly that commit, gone when the context ends.
@@ -299,3 +319,12 @@ class _Objects:
             env=os.environ | ENVIRONMENT,
         )
         return self._process
+
+
+def _commits(log: bytes) -> Iterator[Commit]:
+    """The commits of a log as `commits_touching` asks for it: four fields, then paths up to an empty one."""
+    parts = iter(log.decode(errors="surrogateescape").split("\0")[1:])
+    for name in parts:
+        author, at, subject = (next(parts) for _ in range(3))
+        paths = tuple(path.removeprefix("\n") for path in iter(lambda: next(parts, ""), ""))
+        yield Commit(name, author, datetime.fromisoformat(at).astimezone(UTC), subject, paths)

@@ -1,5 +1,6 @@
 """Keyed digests of the secrets in a stack's documents: equal values can be told, values cannot."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -15,6 +16,9 @@ from gitops.errors import EngineFailed
 from gitops.flow import values
 
 DIGEST_KEY = "gitops:digestKey"
+KEY = ""
+"""Stands for the key among the digests, in place of a ciphertext: its own digest, which tells two keys apart."""
+_KEY_LABEL = b"gitops: the digest key itself"
 _SECRETS_SETTINGS = ("secretsprovider", "encryptedkey", "encryptionsalt")
 
 
@@ -34,7 +38,7 @@ class SecretDigests:
         texts = sorted({text for document in documents for text in values.ciphertexts(document)})
         if not texts:
             return {}
-        settings = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_bytes()) or {}
+        settings = _settings(folder, stack)
         key = (settings.get("config") or {}).get(DIGEST_KEY)
         if not isinstance(key, Mapping) or "secure" not in key:
             raise EngineFailed(
@@ -48,8 +52,8 @@ class SecretDigests:
         unknown = [text for text in texts if (under, text) not in self._known]
         if unknown:
             digests = _digests(process, folder, stack, document, unknown)
-            self._known |= {(under, text): digest for text, digest in zip(unknown, digests, strict=True)}
-        return {text: self._known[under, text] for text in texts}
+            self._known |= {(under, text): digest for text, digest in zip([KEY, *unknown], digests, strict=True)}
+        return {text: self._known[under, text] for text in (KEY, *texts)}
 
 
 def _digests(
@@ -62,7 +66,17 @@ def _digests(
         arguments = ["config", "--stack", stack, "--config-file", str(file), "--show-secrets", "--json"]
         clear = json.loads(process.must(folder, arguments, f"compare the secrets of stack {stack}"))
     secret = str(clear[DIGEST_KEY]["value"]).encode()
-    return [
-        hmac.new(secret, str(clear[f"secret:{i}"]["value"]).encode(), hashlib.sha256).hexdigest()
-        for i in range(len(texts))
-    ]
+    found = [_KEY_LABEL, *(str(clear[f"secret:{i}"]["value"]).encode() for i in range(len(texts)))]
+    return [hmac.new(secret, value, hashlib.sha256).hexdigest() for value in found]
+
+
+def _settings(folder: Path, stack: str) -> dict[str, Any]:
+    """The stack's settings file: in the project's folder, or where the project's `stackConfigDir` says."""
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_bytes()) or {}
+    # `config: <folder>` is the old spelling.
+    named = project.get("stackConfigDir") or project.get("config")
+    place = folder / named if isinstance(named, str) else folder
+    for name in (f"Pulumi.{stack}.yaml", f"Pulumi.{stack}.yml"):
+        with contextlib.suppress(FileNotFoundError):
+            return dict(yaml.safe_load((place / name).read_bytes()) or {})
+    return {}

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -57,7 +57,7 @@ class Program:
             commit,
             run=preview.run,
             start=preview.start,
-            inputs=self.inputs(stack, preview.versions),
+            inputs=replace(self.inputs(stack, preview.versions), digest_key=preview.digest_key),
             now=self.context.clock.now(),
         )
 

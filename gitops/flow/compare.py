@@ -40,9 +40,13 @@ def _moved_inputs(
         kinds.add(MovedInput.STATE)
     if approved.inputs.config != fresh.inputs.config:
         kinds.add(MovedInput.CONFIG)
+    if approved.inputs.digest_key and fresh.inputs.digest_key and approved.inputs.digest_key != fresh.inputs.digest_key:
+        kinds.add(MovedInput.DIGEST_KEY)
+    if approved.inputs.ambient != fresh.inputs.ambient:
+        kinds.add(MovedInput.AMBIENT)
     if (approved.inputs.versions, approved.format) != (fresh.inputs.versions, fresh.format):
         kinds.add(MovedInput.ENGINE)
-    if Counter(approved.findings) != Counter(fresh.findings):
+    if (Counter(approved.findings), approved.policy_packs) != (Counter(fresh.findings), fresh.policy_packs):
         kinds.add(MovedInput.POLICY)
     return tuple(kind for kind in MovedInput if kind in kinds)
 

@@ -73,6 +73,7 @@ MOVED_TITLES = {
     MovedInput.STATE: "the state of the stack",
     MovedInput.PROGRAM: "the program",
     MovedInput.CONFIG: "the stack's configuration",
+    MovedInput.DIGEST_KEY: "the digest key was rotated",
     MovedInput.ENGINE: "the engine or a provider",
     MovedInput.POLICY: "a policy or what it found",
     MovedInput.AMBIENT: "what the environment points at",

@@ -1,11 +1,13 @@
 """The refusal of an apply: a difference of differences, for the person who has to decide what to do about it."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from rich.console import RenderableType
 
 from gitops.flow import properties, wording
 from gitops.flow.compare import kind_of_file
+from gitops.flow.movers import Mover, by_kind
 from gitops.flow.wording import clip, plural, short
 from gitops.model import MovedInput, Plan, PlanDifference, ResourceChange
 from gitops.views.lines import Lines, add_change, add_moved, add_property
@@ -13,8 +15,10 @@ from gitops.views.lines import Lines, add_change, add_moved, add_property
 _MOVED_SHOWN = 50
 
 
-def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> RenderableType:
-    """Why an apply is refused: what moved since the approval, and what the apply would now do instead."""
+def difference(
+    difference: PlanDifference, approved: Plan, fresh: Plan, movers: tuple[Mover, ...] = ()
+) -> RenderableType:
+    """Why an apply is refused: what moved since the approval, who moved it, and what the apply would now do instead."""
     lines = Lines()
     lines.add(f"The plan for {clip(fresh.stack.label)} is not the one that was reviewed", "bold red", hang=2)
     for title, one in (("reviewed", approved), ("now", fresh)):
@@ -23,6 +27,8 @@ def difference(difference: PlanDifference, approved: Plan, fresh: Plan) -> Rende
     for moved in difference.moved:
         lines.add(f"  {wording.MOVED_TITLES[moved]}", "bold")
         _moved(lines, moved, difference, (approved, fresh))
+        for text in by_kind(movers).get(moved, ()):
+            lines.add(f"    {text}", "bold", hang=6)
     if not difference.moved:
         lines.add("  nothing that a plan records: the changes themselves differ")
     lines.add("What the apply would do differently", "bold")
@@ -45,7 +51,15 @@ def _moved(lines: Lines, moved: MovedInput, difference: PlanDifference, plans: t
         _state(lines, difference, *plans)
         return
     if moved is MovedInput.ENGINE:
-        _engine(lines, *plans)
+        _named(lines, *(plan.inputs.versions for plan in plans))
+        if plans[0].inputs.versions == plans[1].inputs.versions:
+            lines.add("    the pipeline that computed the plans is another version", hang=6)
+        return
+    if moved is MovedInput.AMBIENT:
+        _named(lines, *(plan.inputs.ambient for plan in plans))
+        return
+    if moved is MovedInput.DIGEST_KEY:
+        lines.add("    every secret has another digest now, so whether one changed cannot be told", hang=6)
         return
     before, after = (plan.inputs.files for plan in plans)
     paths = [path for path in difference.moved_files if kind_of_file(path, plans[1].stack.name) is moved]
@@ -71,17 +85,19 @@ def _state(lines: Lines, difference: PlanDifference, approved: Plan, fresh: Plan
         lines.add("    the whole differs, each resource is the same")
 
 
-def _engine(lines: Lines, approved: Plan, fresh: Plan) -> None:
-    before, after = approved.inputs.versions, fresh.inputs.versions
+def _named(lines: Lines, before: Mapping[str, str], after: Mapping[str, str]) -> None:
     differing = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     for name in differing:
-        versions = f"{clip(before.get(name, 'absent'))} → {clip(after.get(name, 'absent'))}"
-        lines.add(f"    ~ {clip(name)}: {versions}", "yellow", hang=6)
-    if not differing:
-        lines.add("    the pipeline that computed the plans is another version", hang=6)
+        values = f"{_value(before.get(name))} → {_value(after.get(name))}"
+        lines.add(f"    ~ {clip(name)}: {values}", "yellow", hang=6)
+
+
+def _value(text: str | None) -> str:
+    return "absent" if text is None else f"digest {short(text)}" if text.startswith("sha256:") else clip(text)
 
 
 def _findings(lines: Lines, approved: Plan, fresh: Plan) -> None:
+    _named(lines, approved.policy_packs, fresh.policy_packs)
     before, after = Counter(approved.findings), Counter(fresh.findings)
     for mark, style, findings in (("+", "red", after - before), ("-", "green", before - after)):
         for finding in sorted(findings, key=lambda f: (f.level, f.pack, f.policy, f.urn, f.message)):
