@@ -60,7 +60,7 @@ def difference(before: Options, after: Options) -> Iterator[PropertyChange]:
             yield PropertyChange(name, PropertyKind.ADD, new=new)
         elif name not in after:
             yield PropertyChange(name, PropertyKind.DELETE, old=old)
-        elif old != new:
+        elif any(values.difference(old, new)):
             yield PropertyChange(name, PropertyKind.UPDATE, old=old, new=new)
 
 

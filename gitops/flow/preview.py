@@ -91,7 +91,7 @@ def _note_step(
     known = changes.setdefault(step.urn, [])
     if change is not None and name == "create-replacement":
         parts[step.urn] = change
-    elif change is not None and change not in known:
+    elif change is not None and values.digest(change) not in map(values.digest, known):
         known.append(change)
 
 

@@ -252,7 +252,8 @@ def _windows(old: str, new: str) -> tuple[str, str]:
 def _document(text: str) -> dict[str, Any] | list[Any] | None:
     """The object or array that a string holds as JSON, such as an IAM policy; None for anything else.
 
-    An object that names a key twice is None: parsed, it would hide one of the two.
+    An object that names a key twice is None: parsed, it would hide one of the two. So is one nested beyond what a
+    property may be.
     """
     if text.lstrip()[:1] not in ("{", "["):
         return None
@@ -260,7 +261,7 @@ def _document(text: str) -> dict[str, Any] | list[Any] | None:
         document = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict | list) else None
+    return document if isinstance(document, dict | list) and not values.too_deep(document) else None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

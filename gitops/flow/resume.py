@@ -16,23 +16,34 @@ OLD_COPY = PropertyChange("(old copy)", PropertyKind.DELETE)
 
 def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
     """In what the fresh plan goes beyond the approved one, as sentences' parts; empty when it is its rest."""
-    planned = {change.urn: change for change in approved.changes}
+    planned: dict[str, list[ResourceChange]] = {}
+    for change in approved.changes:
+        planned.setdefault(change.urn, []).append(change)
+    touched = {*planned, *_renamed(approved)}
     found = [
         f"{urn.rsplit('::', 1)[-1]} moved, which the plan does not touch"
         for urn in sorted(approved.start.resources.keys() | fresh.start.resources.keys())
-        if urn not in planned and approved.start.resources.get(urn) != fresh.start.resources.get(urn)
+        if urn not in touched and approved.start.resources.get(urn) != fresh.start.resources.get(urn)
     ]
     for change in fresh.changes:
-        before = planned.get(change.urn)
-        if before is None:
+        before = planned.get(change.urn, [])
+        if not before:
             found.append(f"{change.operation.value} {change.name} was not planned")
-        elif not _continues(before, change):
-            found.append(f"{change.operation.value} {change.name} differs from the planned {before.operation.value}")
+        elif not any(_continues(one, change) for one in before):
+            operations = " and ".join(one.operation.value for one in before)
+            found.append(f"{change.operation.value} {change.name} differs from the planned {operations}")
         elif change.operation is Operation.DELETE and _moved(change.urn, approved, fresh):
             found.append(f"{change.name}, which is to be deleted, moved since that was approved")
     if fresh.findings != approved.findings:
         found.append("the policy findings differ")
+    if fresh.policy_packs != approved.policy_packs:
+        found.append("the policy packs differ")
     return tuple(found)
+
+
+def _renamed(plan: Plan) -> set[str]:
+    """The URNs that resources have until the plan's aliases rename them."""
+    return {str(item.old) for change in plan.changes for item in change.properties if item.path == "(urn)"}
 
 
 def _moved(urn: str, approved: Plan, fresh: Plan) -> bool:
@@ -41,7 +52,7 @@ def _moved(urn: str, approved: Plan, fresh: Plan) -> bool:
 
 def _continues(approved: ResourceChange, fresh: ResourceChange) -> bool:
     if fresh.operation is Operation.DELETE and fresh.properties == (OLD_COPY,):
-        return approved.operation is Operation.REPLACE
+        return approved.operation is Operation.REPLACE or approved.properties == (OLD_COPY,)
     same_kind = approved.operation is fresh.operation
     # A resource created or replaced half-way is in the state, unfinished: what is left of its creation is an update.
     finishes = fresh.operation is Operation.UPDATE and approved.operation in (Operation.CREATE, Operation.REPLACE)

@@ -79,6 +79,17 @@ def read(value: Any, digests: Mapping[str, str], depth: int = 0) -> PropertyValu
     return value
 
 
+def too_deep(document: Any) -> bool:
+    """Whether plain JSON is nested more than `MAX_DEPTH` levels."""
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        children = [one.values() if isinstance(one, Mapping) else one for one in level]
+        level = [child for some in children for child in some if isinstance(child, (Mapping, list))]
+        if not level:
+            return False
+    return True
+
+
 def _not_ours(key: str) -> str:
     return f"${key}" if _OUR_KEY.fullmatch(key) else key
 

@@ -37,6 +37,7 @@ def shown(*items: PropertyChange, operation: Operation = Operation.UPDATE) -> li
         ('{"a": 1}', '{ "a" : 1 }', ["~ p: the same JSON, written differently"]),
         ('{"a": 1, "a": 2}', '{"a": 2}', ['~ p: "{\\"a\\": 1, \\"a\\": 2}" → "{\\"a\\": 2}"']),
         ("[" * 5_000, "x", ['- p: "' + "[" * 168 + '"… (5,000 characters)', '+ p: "x"']),
+        ("[" * 300 + "]" * 300, "x", ['- p: "' + "[" * 168 + '"… (600 characters)', '+ p: "x"']),
         ("a\nb\n", "a\nc\n", ["~ p: text of 2 lines → 2 lines", " | a", "-| b", "+| c"]),
         ("a\n", "a", ["~ p: text of 1 line → 1 line, only line breaks at its end differ"]),
         ("a\r\nb", "a\nb", ["~ p: text of 2 lines → 2 lines", "-| a\\r", "+| a", " | b"]),

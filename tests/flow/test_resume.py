@@ -44,6 +44,35 @@ def test_the_rest_of_an_approved_plan_needs_no_new_approval(fresh: Plan) -> None
     assert departures(APPROVED, fresh) == ()
 
 
+def test_what_an_alias_renames_has_moved_by_our_own_hand() -> None:
+    renamed = change(Operation.UPDATE, BUCKET, "journal", update("(urn)", urn(BUCKET, "logs"), urn(BUCKET, "journal")))
+    approved = plan(renamed, CREATE, state=start({urn(BUCKET, "logs"): "l0"}))
+    now = plan(CREATE, state=start({urn(BUCKET, "journal"): "j0"}))
+    assert departures(approved, now) == ()
+    assert departures(replace(approved, changes=(CREATE,)), now) != ()
+
+
+def test_each_change_of_one_resource_may_be_what_is_left() -> None:
+    imported = change(Operation.IMPORT, BUCKET, "web", add("(import)", "b-1"))
+    updated = change(Operation.UPDATE, BUCKET, "web", update("size", 1, 2))
+    approved = plan(imported, updated)
+    assert departures(approved, plan(updated, state=start({urn(BUCKET, "web"): "w1"}))) == ()
+    (told,) = departures(approved, plan(change(Operation.DELETE, BUCKET, "web")))
+    assert told == "delete web differs from the planned import and update"
+
+
+def test_an_old_copy_that_was_to_be_deleted_anyway_is_part_of_the_rest() -> None:
+    approved = plan(change(Operation.DELETE, QUEUE, "mail", OLD_COPY))
+    assert departures(approved, approved) == ()
+
+
+def test_an_option_that_is_left_is_part_of_the_rest() -> None:
+    approved = plan(change(Operation.UPDATE, BUCKET, "logs", add("(ignore changes)", ["acl"])))
+    other = plan(change(Operation.UPDATE, BUCKET, "logs", add("(ignore changes)", ["tags"])))
+    assert departures(approved, approved) == ()
+    assert departures(approved, other) != ()
+
+
 FINDING = PolicyFinding("house", "small", PolicyLevel.MANDATORY, "is large")
 DEPARTURES: dict[str, tuple[Plan, str]] = {
     "a change nobody approved": (rest(change(Operation.CREATE, QUEUE, "new")), "create new was not planned"),
@@ -83,6 +112,7 @@ DEPARTURES: dict[str, tuple[Plan, str]] = {
     "a resource that moved by other hands": (rest(UPDATE, other="x1"), "other moved, which the plan does not touch"),
     "a resource that appeared": (rest(UPDATE, stranger="s1"), "stranger moved, which the plan does not touch"),
     "a policy finding": (replace(rest(UPDATE), findings=(FINDING,)), "the policy findings differ"),
+    "a policy pack": (replace(rest(UPDATE), policy_packs={"house": "2"}), "the policy packs differ"),
 }
 
 
