@@ -23,6 +23,7 @@ from gitops.errors import EngineFailed, Interrupted
 from gitops.flow import options, reuse, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
+from gitops.flow.events import typed as read_events
 from gitops.flow.steps import Background
 from gitops.model import CutOff, EngineRun, ResourceStep, StartState
 from gitops.ports import Preview
@@ -168,7 +169,7 @@ class PulumiEngine:
         doing, started = work.doing, time.monotonic()
         finished = work.process.run_with_events(work.folder, work.arguments, receive, must_stop, output)
         seconds = time.monotonic() - started
-        events = previews.typed(raw, doing)
+        events = read_events(raw, doing)
         if finished.stopped:
             raise EngineFailed(
                 f"Stopped while trying to {doing}, since {finished.stopped}: the running operations were finished, "

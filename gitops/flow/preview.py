@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gitops.errors import EngineFailed
 from gitops.flow import steps, values
 from gitops.flow.plan import STACK_TYPE
 from gitops.flow.steps import Background
@@ -184,40 +183,6 @@ def provider_versions(events: Iterable["EngineEvent"]) -> dict[str, str]:
 def _numbers(version: str) -> tuple[list[int], str]:
     """By what versions are ordered: 7.21.0 comes after 7.9.0."""
     return [int(number) for number in re.findall(r"\d+", version)], version
-
-
-def typed(raw: Iterable[Mapping[str, Any]], doing: str) -> list["EngineEvent"]:
-    """Raw events as the Automation API's types. Raises EngineFailed for one that this release does not understand."""
-    from pulumi.automation.events import EngineEvent
-
-    found = []
-    for event in raw:
-        try:
-            for kind in _ABOUT_STEPS:
-                if kind in event:
-                    _must_be_a_step(event[kind]["metadata"])
-            found.append(EngineEvent.from_json(dict(event)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise EngineFailed(
-                f"Could not {doing}: Pulumi sent an event that this release does not understand "
-                f"({type(error).__name__}: {error}).",
-                hint="Use a Pulumi release in the supported range; see `gitops toolchain status`.",
-            ) from None
-    return found
-
-
-_ABOUT_STEPS = ("resourcePreEvent", "resOutputsEvent", "resOpFailedEvent")
-
-
-def _must_be_a_step(metadata: Any) -> None:
-    """Raises an error of Python's unless everything that a change is read from has its form."""
-    for key in ("op", "urn", "type"):
-        if not isinstance(metadata[key], str) or not metadata[key]:
-            raise TypeError(f"{key} is {metadata[key]!r}")
-    for side in ("old", "new"):
-        state = metadata.get(side)
-        if state is not None and not all(isinstance(state.get(key) or {}, dict) for key in ("inputs", "outputs")):
-            raise TypeError(f"inputs or outputs of {side} are no object")
 
 
 def step_of(event: Mapping[str, Any]) -> ResourceStep | None:

@@ -6,6 +6,7 @@ apply as a fixed UUID (`sdk/go/common/resource/plugin/rpc.go`, `sdk/go/common/re
 
 import dataclasses
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -74,9 +75,22 @@ def read(value: Any, digests: Mapping[str, str], depth: int = 0) -> PropertyValu
         return {_not_ours(str(key)): read(child, digests, depth + 1) for key, child in value.items()}
     if isinstance(value, list):
         return [read(child, digests, depth + 1) for child in value]
-    if isinstance(value, str) and value in UNKNOWN_SENTINELS:
-        return UnknownValue()
+    if isinstance(value, str):
+        if value in UNKNOWN_SENTINELS:
+            return UnknownValue()
+        if not value.isascii():
+            _must_be_text(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise EngineFailed(f"Could not compare a property: {value} is no number that JSON has.")
     return value
+
+
+def _must_be_text(value: str) -> None:
+    """Raises EngineFailed for half of a surrogate pair, which no UTF-8 can hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise EngineFailed("Could not compare a property: its text is not valid Unicode.") from None
 
 
 def too_deep(document: Any) -> bool:
