@@ -76,11 +76,11 @@ class Context:
             )
         return parse(self.repository.read(commit, FILE))
 
-    def ledger(self, settings: Config) -> Ledger:
+    def ledger(self) -> Ledger:
         """The ledger on the remote."""
         from gitops.adapters.ledger import GitLedger
 
-        return GitLedger(self.git, settings.ledger)
+        return GitLedger(self.git)
 
     @cached_property
     def leases(self) -> Leases:

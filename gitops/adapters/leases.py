@@ -7,7 +7,7 @@ files whose message carries the lease or the ticket: any Git host stores it, no 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gitops.adapters.git_command import GitCommand
+from gitops.adapters.git_command import GitCommand, Move
 from gitops.flow import lease as leases
 from gitops.flow import queue
 from gitops.flow.lease import Kept
@@ -16,6 +16,12 @@ from gitops.ports import LeaseMoved
 
 PREFIX = "refs/gitops/leases/"
 QUEUE = "refs/gitops/queue/"
+
+
+def move(git: GitCommand, held: Lease, wanted: Lease) -> tuple[Move, Lease]:
+    """What to push to put `wanted` where `held` stands, and `wanted` with its version; written into this clone."""
+    version = store(git, wanted)
+    return Move(f"{PREFIX}{held.stack}", held.version, version), replace(wanted, version=version)
 
 
 class GitLeases:

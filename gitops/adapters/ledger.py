@@ -4,26 +4,30 @@ import random
 import time
 from collections.abc import Sequence
 
-from gitops.adapters.git_command import GitCommand
+from gitops.adapters import leases
+from gitops.adapters.git_command import GitCommand, Move
 from gitops.errors import Failed, LedgerBroken
 from gitops.flow import record as ledger_records
-from gitops.model import Record
+from gitops.model import Lease, Record
+from gitops.ports import LeaseMoved, Renewal
 
 # How long a writer keeps trying while others are faster. Twenty writers at once are through in a few seconds.
 PATIENCE_SECONDS = 90.0
+_REF = f"refs/heads/{ledger_records.BRANCH}"
 
 
 class GitLedger:
     """Implements `gitops.ports.LedgerReader` and `LedgerWriter`."""
 
-    def __init__(self, git: GitCommand, branch: str) -> None:
+    def __init__(self, git: GitCommand) -> None:
         self._git = git
-        self._ref = f"refs/heads/{branch}"
-        self._branch = branch
         self._complete = ""
 
-    def records(self) -> tuple[Record, ...]:
-        """See `LedgerReader.records`."""
+    def history(self) -> ledger_records.History:
+        """See `LedgerReader.history`."""
+        return ledger_records.trusted(self._records())
+
+    def _records(self) -> tuple[Record, ...]:
         head = self._fetch()
         if not head:
             return ()
@@ -37,18 +41,30 @@ class GitLedger:
 
     def append(self, record: Record) -> Record:
         """See `LedgerWriter.append`. Raises Failed when other writers were faster for too long."""
+        return self._append(record)
+
+    def append_renewing(self, record: Record, renewal: Renewal) -> tuple[Record, Lease]:
+        """See `LedgerWriter.append_renewing`. Raises Failed when other writers were faster for too long."""
+        move, renewed = leases.move(self._git, renewal.held, renewal.wanted)
+        return self._append(record, move), renewed
+
+    def _append(self, record: Record, beside: Move | None = None) -> Record:
+        """Append, `beside` being moved in the same push. Raises LeaseMoved when something else stands there."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         # The head as we saw or wrote it last, without asking: if it moved, the swap below fails and tells.
         head = self._complete or self._fetch()
         while True:
             placed = ledger_records.following(record, self._last(head) if head else None)
             commit = self._commit(placed, head)
-            if self._git.swap_ref(self._ref, head, commit):
+            moves = [Move(_REF, head, commit), *([beside] if beside else [])]
+            if self._git.swap(*moves):
                 self._complete = commit
                 return placed
+            if beside and self._git.remote_refs(beside.ref).get(beside.ref, "") != beside.expected:
+                raise LeaseMoved(beside.ref)
             if time.monotonic() > deadline:
                 raise Failed(
-                    f"Could not append to the ledger branch {self._branch!r}: other writers were faster for "
+                    f"Could not append to the ledger branch {ledger_records.BRANCH!r}: other writers were faster for "
                     f"{PATIENCE_SECONDS:.0f} seconds.",
                     hint="Run the same command again; if nobody else writes, look at the remote's branch rules.",
                 )
@@ -57,10 +73,10 @@ class GitLedger:
 
     def _fetch(self) -> str:
         """The ledger's head on the remote, its objects at hand; "" while there is no ledger."""
-        head = self._git.remote_refs(self._ref).get(self._ref, "")
+        head = self._git.remote_refs(_REF).get(_REF, "")
         # That the commit is here says nothing of its files: another process of this clone may be fetching right now.
         if head and head != self._complete:
-            self._git.fetch(self._ref)
+            self._git.fetch(_REF)
             self._complete = head
         return head
 
@@ -71,7 +87,7 @@ class GitLedger:
             return ledger_records.decode(self._git.run("cat-file", "blob", f"{head}:{path}"), path)
         except (Failed, ValueError):
             raise LedgerBroken(
-                f"The newest commit of {self._branch!r} was not written by the ledger: it names no record.",
+                f"The newest commit of {ledger_records.BRANCH!r} was not written by the ledger: it names no record.",
                 hint="Somebody committed to the ledger branch by hand. Protect the branch, and remove that commit.",
             ) from None
 

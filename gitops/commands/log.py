@@ -8,13 +8,7 @@ import click
 from gitops.context import Context
 from gitops.flow import record as records
 from gitops.flow import values
-from gitops.model import Record
 from gitops.views import terminal
-
-
-def read(context: Context) -> tuple[Record, ...]:
-    """All records, oldest first. Raises RemoteUnreachable, LedgerBroken."""
-    return context.ledger(context.config(context.repository.resolve("HEAD"))).records()
 
 
 @click.command("log", short_help="Print the ledger, or check its chain.")
@@ -30,9 +24,9 @@ def command(context: Context, /, only_verify: bool, stack: str | None, last: int
     gitops log --stack prod --last 5
     gitops log --verify
     """
-    history = read(context)
+    history = tuple(context.ledger().history().select(records.Query(), oldest_first=True))
     if only_verify:
-        click.echo(f"The chain holds: {len(records.trusted(history).records)} records.")
+        click.echo(f"The chain holds: {len(history)} records.")
         return
     chosen = [r for r in history if stack is None or stack in (r.stack, r.stack.rpartition("/")[2])]
     chosen = chosen[-last:] if last else chosen

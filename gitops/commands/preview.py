@@ -55,8 +55,8 @@ def preview(context: Context, request: Request) -> Review:
     commit = head if unborn else context.git.merged(base, head)
     settings = context.config(commit)
     environment = require_environment(settings, request.environment, _branch(context, request.base))
-    ledger = context.ledger(settings)
-    history = records.History(ledger.records())
+    ledger = context.ledger()
+    history = ledger.history()
     affected = {one.stack: one for one in find_affected(repository, base, commit).stacks}
     with checked_out(context, commit) as program:
         held = settings.stacks_of(environment, program.snapshot.stacks)

@@ -18,7 +18,7 @@ from gitops.views import terminal
 def status(context: Context) -> tuple[EnvironmentStatus, ...]:
     """One row an environment, in promotion order. Raises RemoteUnreachable."""
     settings = context.config(context.repository.resolve("HEAD"))
-    history = records.History(context.ledger(settings).records())
+    history = context.ledger().history()
     held = context.leases.all()
     return tuple(_row(context, environment, history, held) for environment in settings.environments)
 

@@ -84,16 +84,16 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
         tempfile.TemporaryDirectory(prefix="gitops-plan-") as scratch,
         ExitStack() as holding,
     ):
-        run = Run(context, environment, context.ledger(settings), program, judge, request.dry_run, request.glass)
+        run = Run(context, environment, context.ledger(), program, judge, request.dry_run, request.glass)
         wanted = named(settings.stacks_of(environment, program.snapshot.stacks), request.stacks)
-        before = _needless(run, wanted, records.trusted(run.ledger.records()))
+        before = _needless(run, wanted, run.ledger.history())
         leases = {
             stack: holding.enter_context(hold(context, stack, commit, settings.lease_seconds, request.wait, tell))
             for stack in wanted
             if stack not in before
         }
         # Read again: while we stood in line, others worked on these stacks.
-        history = records.trusted(run.ledger.records())
+        history = run.ledger.history()
         needless = _needless(run, wanted, history)
         held = {stack: lease for stack, lease in leases.items() if stack not in needless}
         _must_be_foreseen(run, held, history)

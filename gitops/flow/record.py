@@ -5,10 +5,10 @@ the record before it, so the chain holds even where Git's own history was rewrit
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,6 +17,8 @@ from gitops.flow import plan as plans
 from gitops.flow import values
 from gitops.model import Plan, Record, RecordKind, Stack
 
+# Fixed: a branch that gitops.yaml could name would let a change choose another, empty ledger to be judged by.
+BRANCH = "gitops/ledger"
 FOLDER = "records"
 
 
@@ -72,41 +74,81 @@ def problems(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """The questions that the pipeline asks of the ledger, over its records oldest first."""
+class Query:
+    """Which records are asked for; what is left out does not matter. `after` is a sequence, `until` a time."""
 
-    records: tuple[Record, ...]
+    stack: str = ""
+    kinds: tuple[RecordKind, ...] = ()
+    commit: str = ""
+    environment: str = ""
+    shown_on: int | None = None
+    after: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def includes(self, record: Record) -> bool:
+        """Whether the record is one of them."""
+        return (
+            (not self.stack or record.stack == self.stack)
+            and (not self.kinds or record.kind in self.kinds)
+            and (not self.commit or record.commit == self.commit)
+            and (not self.environment or record.environment == self.environment)
+            and (self.shown_on is None or record.body.get("shown_on") == self.shown_on)
+            and (self.after is None or record.sequence > self.after)
+            and (self.since is None or record.at >= self.since)
+            and (self.until is None or record.at <= self.until)
+        )
+
+
+class Finder(Protocol):
+    """Finds records without reading all of them."""
+
+    def select(self, query: Query, *, oldest_first: bool = False) -> Iterator[Record]:
+        """The wanted records, newest first unless asked otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The questions that the pipeline asks of the ledger, over its records oldest first or over a finder of them."""
+
+    records: tuple[Record, ...] | Finder
+
+    def select(self, query: Query, *, oldest_first: bool = False) -> Iterator[Record]:
+        """The wanted records, newest first unless asked otherwise."""
+        if not isinstance(self.records, tuple):
+            return self.records.select(query, oldest_first=oldest_first)
+        ordered = self.records if oldest_first else reversed(self.records)
+        return (record for record in ordered if query.includes(record))
+
+    def newest(self, query: Query) -> Record | None:
+        """The newest of the wanted records."""
+        return next(self.select(query), None)
 
     def plan_for(self, stack: Stack, commit: str, shown_on: int, until: datetime | None = None) -> Plan | None:
         """The newest plan of the stack at that commit that pull request `shown_on` showed, not after `until`.
 
         Raises LedgerBroken when it was altered.
         """
-        for record in reversed(self.records):
-            wanted = (RecordKind.PLAN, stack.label, commit) == (record.kind, record.stack, record.commit)
-            if wanted and record.body.get("shown_on") == shown_on and (until is None or record.at <= until):
-                return plans.from_body(record.body.get("plan"))
-        return None
+        kinds = (RecordKind.PLAN,)
+        found = self.newest(Query(stack=stack.label, kinds=kinds, commit=commit, shown_on=shown_on, until=until))
+        return None if found is None else plans.from_body(found.body.get("plan"))
 
     def latest_plan(self, stack: Stack, shown_on: int) -> Plan | None:
         """The newest plan of the stack that pull request `shown_on` showed, at whatever head of it.
 
         Raises LedgerBroken when it was altered, Refused when it has another format.
         """
-        for record in reversed(self.records):
-            wanted = (RecordKind.PLAN, stack.label) == (record.kind, record.stack)
-            if wanted and record.body.get("shown_on") == shown_on:
-                return plans.from_body(record.body.get("plan"))
-        return None
+        found = self.newest(Query(stack=stack.label, kinds=(RecordKind.PLAN,), shown_on=shown_on))
+        return None if found is None else plans.from_body(found.body.get("plan"))
 
     def last_apply(self, stack: Stack) -> Record | None:
         """The newest apply of the stack, whether it went well or not; a start without an end counts as itself."""
-        kinds = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.APPLY_FAILED)
-        return self._newest(stack, kinds)
+        kinds = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.NOT_VERIFIED, RecordKind.APPLY_FAILED)
+        return self.newest(Query(stack=stack.label, kinds=kinds))
 
     def release(self, stack: Stack) -> Record | None:
         """The commit that was last applied to the stack and verified."""
-        return self._newest(stack, (RecordKind.RELEASE,))
+        return self.newest(Query(stack=stack.label, kinds=(RecordKind.RELEASE,)))
 
     def unfinished(self, stack: Stack) -> Record | None:
         """An apply that started and never said how it ended: its process was killed."""
@@ -123,13 +165,6 @@ class History:
         if last is None or (release is not None and release.sequence > last.sequence):
             return None
         return None if last.body.get("touched") is False else last
-
-    def _newest(self, stack: Stack, kinds: Iterable[RecordKind]) -> Record | None:
-        wanted = frozenset(kinds)
-        for record in reversed(self.records):
-            if record.stack == stack.label and record.kind in wanted:
-                return record
-        return None
 
 
 def trusted(records: Sequence[Record]) -> History:

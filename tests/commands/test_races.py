@@ -10,12 +10,11 @@ import pytest
 from gitops.adapters.git_command import GitCommand
 from gitops.adapters.leases import GitLeases
 from gitops.adapters.ledger import GitLedger
-from gitops.flow import record as records
+from gitops.flow.record import Query
 from tests.contracts.remotes import remote_with_clones
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 20
-BRANCH = "gitops/ledger"
 
 LEASE = """
 import os, sys
@@ -43,7 +42,7 @@ from gitops.adapters.ledger import GitLedger
 from gitops.flow import record
 from gitops.model import RecordKind, Stack
 
-ledger = GitLedger(GitCommand(sys.argv[1]), "gitops/ledger")
+ledger = GitLedger(GitCommand(sys.argv[1]))
 made = record.make(RecordKind.APPLIED, record.Author("ada", "dev"), Stack("shop", "dev"), "c" * 40, datetime.now(UTC),
                    {"writer": sys.argv[2]})
 sys.stdin.readline()
@@ -87,8 +86,7 @@ def test_of_twenty_that_write_to_the_ledger_none_is_lost(tmp_path: Path, clones:
     folders = remote_with_clones(tmp_path, clones)
     sequences = [int(told) for told in at_once(RECORD, folders)]
     assert sorted(sequences) == list(range(1, WRITERS + 1))
-    history = GitLedger(GitCommand(folders[0]), BRANCH).records()
-    assert records.problems(history) == ()
-    assert {record.body["writer"]: record.sequence for record in history} == {
+    history = GitLedger(GitCommand(folders[0])).history()
+    assert {record.body["writer"]: record.sequence for record in history.select(Query())} == {
         str(number): sequence for number, sequence in enumerate(sequences)
     }

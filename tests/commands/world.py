@@ -17,6 +17,7 @@ from gitops.commands import preview as previewing
 from gitops.commands import up as upping
 from gitops.context import Context
 from gitops.flow.comment import Review
+from gitops.flow.record import Query
 from gitops.model import Holder, Lease, Record, RecordKind, Stack
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine
@@ -134,9 +135,14 @@ class World:
         command.main(list(arguments), obj=self.context(), standalone_mode=False)
 
     @property
+    def ledger(self) -> GitLedger:
+        """The ledger, as another clone than the one that everything is run in."""
+        return GitLedger(GitCommand(self.remote.parent / "seed", str(self.remote)))
+
+    @property
     def records(self) -> tuple[Record, ...]:
         """The ledger."""
-        return GitLedger(GitCommand(self.remote.parent / "seed", str(self.remote)), "gitops/ledger").records()
+        return tuple(self.ledger.history().select(Query(), oldest_first=True))
 
     @property
     def kinds(self) -> list[str]:

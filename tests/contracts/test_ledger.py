@@ -2,56 +2,80 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gitops.adapters.git_command import GitCommand
+from gitops.adapters.leases import GitLeases
 from gitops.adapters.ledger import GitLedger
 from gitops.context import Ledger
 from gitops.errors import LedgerBroken, RemoteUnreachable
+from gitops.flow import lease as leases
 from gitops.flow import record as records
-from gitops.model import Record, RecordKind, Stack
+from gitops.flow.record import Query
+from gitops.model import Holder, Lease, Record, RecordKind, Stack
+from gitops.ports import LeaseMoved, Leases, Renewal
 from tests.contracts.remotes import Two, clones_of, remote_with_clones
+from tests.fakes.leases import FakeLeases
 from tests.fakes.ledger import FakeLedger
 from tests.support.git import commit, git
 from tests.support.plans import NOW
 
 DEV = Stack("shop", "dev")
-BRANCH = "gitops/ledger"
 
 
-def on_git(folder: Path) -> Two[Ledger]:
+@dataclass(frozen=True)
+class Remote:
+    """Two users of one ledger, and the leases beside it."""
+
+    ledgers: Two[Ledger]
+    leases: Leases
+
+
+def on_git(folder: Path) -> Remote:
     one, other, unplug = clones_of(folder)
-    return Two(GitLedger(one, BRANCH), GitLedger(other, BRANCH), unplug)
+    return Remote(Two(GitLedger(one), GitLedger(other), unplug), GitLeases(one))
 
 
-def in_memory(_folder: Path) -> Two[Ledger]:
-    fake = FakeLedger()
-    return Two(fake, fake, lambda: setattr(fake, "reachable", False))
+def in_memory(_folder: Path) -> Remote:
+    leases = FakeLeases()
+    fake = FakeLedger(leases=leases)
+    return Remote(Two(fake, fake, lambda: setattr(fake, "reachable", False)), leases)
 
 
 @pytest.fixture(params=[on_git, in_memory], ids=["Git", "fake"])
-def ledgers(request: pytest.FixtureRequest, tmp_path: Path) -> Two[Ledger]:
-    build: Callable[[Path], Two[Ledger]] = request.param
+def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+    build: Callable[[Path], Remote] = request.param
     return build(tmp_path)
+
+
+@pytest.fixture
+def ledgers(remote: Remote) -> Two[Ledger]:
+    return remote.ledgers
 
 
 def record(**body: Any) -> Record:
     return records.make(RecordKind.APPLIED, records.Author("ada", "dev"), DEV, "c" * 40, NOW, body)
 
 
+def told(ledger: Ledger) -> tuple[Record, ...]:
+    """All records, oldest first."""
+    return tuple(ledger.history().select(Query(), oldest_first=True))
+
+
 def test_a_ledger_nobody_wrote_to_is_empty(ledgers: Two[Ledger]) -> None:
-    assert ledgers.one.records() == ()
+    assert told(ledgers.one) == ()
 
 
 def test_what_is_appended_is_read_by_everybody_as_it_was(ledgers: Two[Ledger]) -> None:
     body = {"text": "Grüße\nüber 世界", "number": 1.5, "big": 2**60, "deep": {"list": [None, True, {}]}}
     written = [ledgers.one.append(record(**body)), ledgers.other.append(record()), ledgers.one.append(record(n=3))]
-    assert ledgers.other.records() == tuple(written)
+    assert told(ledgers.other) == tuple(written)
     assert [one.sequence for one in written] == [1, 2, 3]
-    assert records.problems(ledgers.one.records()) == ()
 
 
 def test_a_place_given_before_does_not_count(ledgers: Two[Ledger]) -> None:
@@ -60,23 +84,62 @@ def test_a_place_given_before_does_not_count(ledgers: Two[Ledger]) -> None:
     assert (again.sequence, again.previous) == (2, records.digest_of(first))
 
 
+def leased(remote: Remote) -> Lease:
+    """A lease that stands on the remote."""
+    granted = leases.granted(DEV, Holder("ada", "laptop", 1, "up", "1"), NOW, 60)
+    held = remote.leases.swap(DEV, None, granted)
+    assert held is not None
+    return held
+
+
+def test_a_record_and_the_renewal_of_a_lease_arrive_together(remote: Remote) -> None:
+    held = leased(remote)
+    wanted = leases.renewed(held, NOW + timedelta(seconds=30))
+    placed, renewed = remote.ledgers.one.append_renewing(record(), Renewal(held, wanted))
+    assert remote.leases.current(DEV) == renewed
+    assert renewed.version != held.version
+    assert renewed.expires_at == wanted.expires_at
+    assert told(remote.ledgers.other) == (placed,)
+    again, _ = remote.ledgers.one.append_renewing(record(), Renewal(renewed, wanted))
+    assert told(remote.ledgers.other) == (placed, again)
+
+
+def test_a_stale_holder_writes_no_record(remote: Remote) -> None:
+    held = leased(remote)
+    taken = remote.leases.swap(DEV, held, leases.granted(DEV, Holder("bob", "pc", 2, "up", "2"), NOW, 60))
+    before = remote.ledgers.other.append(record())
+    with pytest.raises(LeaseMoved):
+        remote.ledgers.one.append_renewing(record(), Renewal(held, leases.renewed(held, NOW)))
+    assert told(remote.ledgers.other) == (before,)
+    assert remote.leases.current(DEV) == taken
+
+
+def test_a_holder_who_was_slower_on_the_ledger_alone_still_writes(remote: Remote) -> None:
+    held = leased(remote)
+    assert told(remote.ledgers.one) == ()
+    other = remote.ledgers.other.append(record())
+    placed, renewed = remote.ledgers.one.append_renewing(record(), Renewal(held, leases.renewed(held, NOW)))
+    assert told(remote.ledgers.other) == (other, placed)
+    assert remote.leases.current(DEV) == renewed
+
+
 def test_without_the_remote_nothing_is_read_and_nothing_written(ledgers: Two[Ledger]) -> None:
     ledgers.one.append(record())
     ledgers.unplug()
     with pytest.raises(RemoteUnreachable):
-        ledgers.one.records()
+        ledgers.one.history()
     with pytest.raises(RemoteUnreachable):
         ledgers.other.append(record())
 
 
 def test_records_are_files_that_people_can_browse(tmp_path: Path) -> None:
     clone = remote_with_clones(tmp_path, 1)[0]
-    GitLedger(GitCommand(clone), BRANCH).append(record(note="x"))
+    GitLedger(GitCommand(clone)).append(record(note="x"))
     remote = tmp_path / "remote.git"
-    assert git(remote, "ls-tree", "-r", "--name-only", BRANCH) == "records/000/000001.json"
-    assert json.loads(git(remote, "show", f"{BRANCH}:records/000/000001.json"))["body"] == {"note": "x"}
-    assert git(remote, "log", "--format=%s", BRANCH) == f"applied shop/dev {'c' * 12} by ada"
-    assert git(remote, "rev-list", "--count", BRANCH) == "1"
+    assert git(remote, "ls-tree", "-r", "--name-only", records.BRANCH) == "records/000/000001.json"
+    assert json.loads(git(remote, "show", f"{records.BRANCH}:records/000/000001.json"))["body"] == {"note": "x"}
+    assert git(remote, "log", "--format=%s", records.BRANCH) == f"applied shop/dev {'c' * 12} by ada"
+    assert git(remote, "rev-list", "--count", records.BRANCH) == "1"
 
 
 def test_a_second_thousand_of_records_gets_a_folder_of_its_own(tmp_path: Path) -> None:
@@ -86,18 +149,18 @@ def test_a_second_thousand_of_records_gets_a_folder_of_its_own(tmp_path: Path) -
     last = records.replace(record(), sequence=999)
     path = records.path_of(999)
     commit(clone, {path: records.encode(last)}, f"applied\n\n{path}")
-    git(clone, "push", "--quiet", "origin", f"HEAD:{BRANCH}")
-    ledger = GitLedger(GitCommand(clone), BRANCH)
+    git(clone, "push", "--quiet", "origin", f"HEAD:{records.BRANCH}")
+    ledger = GitLedger(GitCommand(clone))
     assert [ledger.append(record()).sequence for _ in range(2)] == [1000, 1001]
-    names = git(tmp_path / "remote.git", "ls-tree", "-r", "--name-only", BRANCH).splitlines()
+    names = git(tmp_path / "remote.git", "ls-tree", "-r", "--name-only", records.BRANCH).splitlines()
     assert names == [path, "records/001/001000.json", "records/001/001001.json"]
 
 
 def test_a_commit_by_hand_on_the_ledger_branch_is_told(tmp_path: Path) -> None:
     clone = remote_with_clones(tmp_path, 1)[0]
-    git(clone, "push", "--quiet", "origin", f"HEAD:{BRANCH}")
+    git(clone, "push", "--quiet", "origin", f"HEAD:{records.BRANCH}")
     with pytest.raises(LedgerBroken, match="not written by the ledger"):
-        GitLedger(GitCommand(clone), BRANCH).append(record())
+        GitLedger(GitCommand(clone)).append(record())
 
 
 def test_a_remote_that_forbids_the_write_is_told_and_not_taken_for_a_race(tmp_path: Path) -> None:
@@ -106,4 +169,4 @@ def test_a_remote_that_forbids_the_write_is_told_and_not_taken_for_a_race(tmp_pa
     hook.write_text("#!/bin/sh\necho 'the branch is protected' >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(RemoteUnreachable, match="Could not write"):
-        GitLedger(GitCommand(clone), BRANCH).append(record())
+        GitLedger(GitCommand(clone)).append(record())

@@ -4,27 +4,42 @@ from collections.abc import Iterable
 
 from gitops.errors import RemoteUnreachable
 from gitops.flow import record as records
-from gitops.model import Record
+from gitops.model import Lease, Record, Stack
+from gitops.ports import Renewal
+from tests.fakes.leases import FakeLeases
 
 
 class FakeLedger:
     """Implements `gitops.ports.LedgerReader` and `LedgerWriter`; `reachable` is whether its remote answers."""
 
-    def __init__(self, given: Iterable[Record] = (), *, reachable: bool = True) -> None:
+    def __init__(
+        self, given: Iterable[Record] = (), *, leases: FakeLeases | None = None, reachable: bool = True
+    ) -> None:
         self._files = [records.encode(record) for record in given]
+        self._leases = leases or FakeLeases()
         self.reachable = reachable
 
-    def records(self) -> tuple[Record, ...]:
+    def history(self) -> records.History:
         """All records, read back as an adapter would."""
+        return records.trusted(self._records())
+
+    def _records(self) -> tuple[Record, ...]:
         self._must_be_reachable()
         return tuple(records.decode(content, f"record {i}") for i, content in enumerate(self._files, start=1))
 
     def append(self, record: Record) -> Record:
         """Append, in its place in the chain."""
-        known = self.records()
+        known = self._records()
         placed = records.following(record, known[-1] if known else None)
         self._files.append(records.encode(placed))
         return placed
+
+    def append_renewing(self, record: Record, renewal: Renewal) -> tuple[Record, Lease]:
+        """Append and renew: nothing is written where the lease stands elsewhere."""
+        self._must_be_reachable()
+        renewed = self._leases.swap(Stack(*renewal.held.stack.split("/", 1)), renewal.held, renewal.wanted)
+        assert renewed is not None
+        return self.append(record), renewed
 
     def _must_be_reachable(self) -> None:
         if not self.reachable:
