@@ -34,6 +34,8 @@ _OPERATORS = {
     "multiplication_div": "_/_",
     "multiplication_mod": "_%_",
 }
+_QUANTIFIERS = frozenset({"all", "exists"})
+_EQUALITIES = frozenset({"_==_", "_!=_"})
 
 
 class ExpressionFailed(Exception):
@@ -202,6 +204,31 @@ class _Evaluator(Evaluator):
             return self.ident_value(str(child.children[0]))
         return super().primary(tree)
 
+    def member_dot_arg(self, tree: Tree[Any]) -> Any:
+        name = str(tree.children[1])
+        if name not in _QUANTIFIERS:
+            return super().member_dot_arg(tree)
+        return self._quantified(tree, ends_on=name == "exists")
+
+    def _quantified(self, tree: Tree[Any], *, ends_on: bool) -> Any:
+        """`all` and `exists`: the first item that decides ends it; an error counts only where none decides."""
+        whole = tree.children[0]
+        items = self.visit(whole) if isinstance(whole, Tree) else whole
+        if isinstance(items, CELEvalError):
+            return items
+        if not isinstance(items, (celtypes.ListType, celtypes.MapType)):
+            return CELEvalError(f"{_kind(items)} has no items", TypeError, ())
+        ask, error = self.build_ss_macro_eval(tree), None
+        for item in items:
+            answer = ask(item)
+            if isinstance(answer, celtypes.BoolType):
+                if bool(answer) is ends_on:
+                    return answer
+            else:
+                wrong = CELEvalError(f"{_kind(answer)} is neither true nor false", TypeError, ())
+                error = error or (answer if isinstance(answer, CELEvalError) else wrong)
+        return error or celtypes.BoolType(not ends_on)
+
     def exprlist(self, tree: Tree[Any]) -> Any:
         found = self.visit_children(tree)
         return next((value for value in found if isinstance(value, CELEvalError)), None) or celtypes.ListType(found)
@@ -213,9 +240,14 @@ class _Evaluator(Evaluator):
 
 
 def _operation(name: str, left: Any, right: Any) -> Any:
+    if isinstance(left, CELEvalError) and isinstance(right, CELEvalError):
+        return left
     try:
         return base_functions[name](left, right)
     except (TypeError, ValueError, ArithmeticError) as error:
+        # Values of two kinds are not equal (the CEL specification since 2021); cel-python takes them for a mistake.
+        if name in _EQUALITIES and not any(isinstance(value, (Fields, CELEvalError)) for value in (left, right)):
+            return celtypes.BoolType(name == "_!=_")
         return CELEvalError(f"{name} does not go with {_kind(left)} and {_kind(right)}", type(error), error.args)
 
 

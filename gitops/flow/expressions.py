@@ -11,7 +11,7 @@ that neither can pass for harmless; ask `secret` and `unknown` first.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -174,18 +174,24 @@ def _finding(finding: PolicyFinding) -> Any:
 
 
 def leaf_changes(change: PropertyChange) -> Iterator[PropertyChange]:
-    """The property, leaf by leaf, as an update shows it: a create has whole objects."""
-    old, new = change.old, change.new
-    if not any(isinstance(value, (dict, list)) and value for value in (old, new)):
-        yield change
-        return
-    for one in values.difference(_wrapped(old, new), _wrapped(new, old), change.path):
-        yield from leaf_changes(replace(one, replaces=change.replaces))
+    """The property leaf by leaf, whatever the operation: a create has whole objects, an update their leaves."""
+    old = {} if change.kind is PropertyKind.ADD else dict(_leaves(change.old, change.path))
+    new = {} if change.kind is PropertyKind.DELETE else dict(_leaves(change.new, change.path))
+    for path in sorted(old.keys() | new.keys()):
+        kind = PropertyKind.ADD if path not in old else PropertyKind.UPDATE if path in new else PropertyKind.DELETE
+        yield PropertyChange(path, kind, old.get(path), new.get(path), change.replaces)
 
 
-def _wrapped(value: PropertyValue, other: PropertyValue) -> PropertyValue:
-    """The value, or where it is absent an empty one of the other's kind, so that the two can be walked together."""
-    return type(other)() if value is None and isinstance(other, (dict, list)) else value
+def _leaves(value: PropertyValue, path: str) -> Iterator[tuple[str, PropertyValue]]:
+    """Each leaf with its path; an empty object or list is one."""
+    if isinstance(value, dict) and value:
+        for key, child in value.items():
+            yield from _leaves(child, values.join(path, key))
+    elif isinstance(value, list) and value:
+        for index, child in enumerate(value):
+            yield from _leaves(child, f"{path}[{index}]")
+    else:
+        yield path, value
 
 
 def _fields(what: str, **fields: Any) -> Any:

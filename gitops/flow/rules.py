@@ -200,13 +200,13 @@ def policy(gate: Gate, plan: Plan) -> RuleResult:
 
 def destroys(budget: int, plan: Plan) -> RuleResult:
     """No more resources than that will be gone afterwards, deleted or replaced."""
-    return _budget("destroys", budget, [one for one in plan.changes if _may_destroy(one)], "are deleted or replaced")
+    return _budget("destroys", budget, [one for one in plan.changes if _may_destroy(one)], "deleted or replaced")
 
 
 def replaces(budget: int, plan: Plan) -> RuleResult:
     """No more resources than that are replaced."""
     kinds = (Operation.REPLACE, Operation.UNKNOWN)
-    return _budget("replaces", budget, [one for one in plan.changes if one.operation in kinds], "are replaced")
+    return _budget("replaces", budget, [one for one in plan.changes if one.operation in kinds], "replaced")
 
 
 def protect(wanted: Protect, plan: Plan) -> RuleResult:
@@ -364,8 +364,8 @@ def _may_destroy(change: ResourceChange) -> bool:
 def _budget(rule: str, budget: int, hit: Sequence[ResourceChange], what: str) -> RuleResult:
     inputs = {"limit": budget, "found": len(hit), "urns": [one.urn for one in hit[:_SHOWN]]}
     if len(hit) <= budget:
-        return RuleResult(rule, Outcome.ALLOW, f"{len(hit)} of at most {budget} {what}", inputs)
-    reason = f"{len(hit)} {what} where at most {budget} may be: {_some(hit)}"
+        return RuleResult(rule, Outcome.ALLOW, f"{len(hit)} to be {what}, at most {budget} may be", inputs)
+    reason = f"{len(hit)} to be {what}, at most {budget} may be: {_some(hit)}"
     remedy = f"Make the change smaller, or raise `gate.{rule}` in a pull request before this one."
     return RuleResult(rule, Outcome.REFUSE, reason, inputs, remedy)
 

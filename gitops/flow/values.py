@@ -143,7 +143,7 @@ def unknown_paths(value: PropertyValue, path: str = "") -> Iterator[str]:
         yield path
     elif isinstance(value, dict):
         for key in sorted(value):
-            yield from unknown_paths(value[key], _join(path, key))
+            yield from unknown_paths(value[key], join(path, key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
             yield from unknown_paths(child, f"{path}[{index}]")
@@ -153,7 +153,7 @@ def difference(old: PropertyValue, new: PropertyValue, path: str = "") -> Iterat
     """How two objects differ, leaf by leaf in path order; items of lists are compared by their place."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            below = _join(path, key)
+            below = join(path, key)
             if key not in new:
                 yield PropertyChange(below, PropertyKind.DELETE, old=old[key])
             elif key not in old:
@@ -229,7 +229,8 @@ def _exact(value: Any) -> Any:
     return value
 
 
-def _join(path: str, key: str) -> str:
+def join(path: str, key: str) -> str:
+    """The path of a key below a path."""
     if _PLAIN_KEY.fullmatch(key):
         return f"{path}.{key}" if path else key
     quoted = key.replace("\\", "\\\\").replace('"', '\\"')

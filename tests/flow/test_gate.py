@@ -14,6 +14,7 @@ from gitops.flow.record import History
 from gitops.gates import Approvals
 from gitops.model import (
     Approval,
+    Inputs,
     Operation,
     Outcome,
     Plan,
@@ -22,6 +23,7 @@ from gitops.model import (
     PullRequest,
     Record,
     RecordKind,
+    Stack,
     UnknownValue,
     Verdict,
 )
@@ -177,3 +179,111 @@ def test_an_approval_of_another_program_counts_only_for_values_that_the_plan_sho
     history = (recorded(before, OLDER), recorded(fresh, HEAD, 6))
     assert decided(fresh, request(approved(commit=OLDER)), *history).outcome is outcome
     assert decided(fresh, request(approved(minutes=8)), *history).outcome is Outcome.ALLOW
+
+
+# --- what keeps an approval, and what does not ------------------------------------------------------
+# Bob approved PLAN at the head OLDER; now the pull request's head is HEAD, previewed anew.
+
+REVIEW = (recorded(PLAN, OLDER), approved(commit=OLDER))
+PROD = Stack("shop", "prod")
+KEPT = {
+    "a rebase": plan(SCALE, state=start({"web": "at 12"}), origin=inputs({"__main__.py": "f0", "docs.md": "f1"})),
+    "a merge commit": PLAN,
+    "an unrelated merge": plan(
+        SCALE, state=start({"web": "at 12"}), origin=inputs({"__main__.py": "f0", "b.py": "f2"})
+    ),
+}
+LOST = {
+    "a revert": plan(state=start({"web": "at 12"})),
+    "a force push with another content": plan(
+        change(Operation.UPDATE, BUCKET, "web", update("size", 12, 99)), state=start({"web": "at 12"})
+    ),
+    "a state that moved": MOVED,
+    "a finding more": plan(
+        SCALE,
+        state=start({"web": "at 12"}),
+        findings=(PolicyFinding("house", "small", PolicyLevel.ADVISORY, "too large"),),
+    ),
+}
+
+
+@pytest.mark.parametrize("now", KEPT.values(), ids=KEPT.keys())
+def test_what_leaves_the_plan_as_it_was_keeps_the_approval(now: Plan) -> None:
+    seen, given = REVIEW
+    assert now.plan_digest == PLAN.plan_digest
+    assert decided(now, request(given), seen, recorded(now, HEAD, 8)).outcome is Outcome.ALLOW
+
+
+@pytest.mark.parametrize("now", LOST.values(), ids=LOST.keys())
+def test_what_changes_the_plan_loses_the_approval(now: Plan) -> None:
+    seen, given = REVIEW
+    verdict = decided(now, request(given), seen, recorded(now, HEAD, 8))
+    assert outcomes(verdict) == {"approvals": "wait"}
+    assert any("bob does not count: approved another plan" in rule.reason for rule in verdict.rules)
+
+
+def test_an_approval_of_another_stacks_plan_does_not_count() -> None:
+    other = replace(PLAN, stack=PROD)
+    body = {"plan": records.values.pack(replace(other, commit=OLDER)), "shown_on": 7}
+    seen = records.make(RecordKind.PLAN, records.Author("ada", "prod"), PROD, OLDER, NOW, body)
+    verdict = decided(PLAN, request(approved(commit=OLDER)), seen, recorded(PLAN, HEAD, 8))
+    assert outcomes(verdict) == {"approvals": "wait"}
+    assert any("bob does not count: approved before a plan was shown" in rule.reason for rule in verdict.rules)
+
+
+def test_an_approval_of_another_pull_requests_plan_does_not_count() -> None:
+    seen, given = REVIEW
+    elsewhere = replace(seen, body={**seen.body, "shown_on": 8})
+    verdict = decided(PLAN, request(given), elsewhere, recorded(PLAN, HEAD, 8))
+    assert outcomes(verdict) == {"approvals": "wait"}
+
+
+def test_an_edited_record_of_the_plan_that_was_approved_stops_everything() -> None:
+    seen, given = REVIEW
+    seen = replace(seen, body={**seen.body, "plan": {**seen.body["plan"], "environment": "dev", "changes": []}})
+    with pytest.raises(LedgerBroken, match="altered after it was recorded"):
+        decided(PLAN, request(given), seen, recorded(PLAN, HEAD, 8))
+
+
+def test_an_expired_approval_does_not_count() -> None:
+    seen, given = REVIEW
+    history = (seen, recorded(PLAN, HEAD, 8))
+    assert decided(PLAN, request(given), *history, approvals=Approvals(1, expire=300)).outcome is Outcome.ALLOW
+    assert decided(PLAN, request(given), *history, approvals=Approvals(1, expire=299)).outcome is Outcome.WAIT
+
+
+# --- before the program runs ------------------------------------------------------------------------
+
+
+def foreseen(pull_request: PullRequest | None, *history: Record, program: Inputs | None = None) -> Verdict:
+    """What the gate says before a preview."""
+    situation = gate.Situation(DEV, "c" * 40, pull_request, NOW + 10 * MINUTE, program=program)
+    evidence = gate.gather(None, situation, History(history))
+    return gate.foresee((gate.RuleSet(DEV_ENVIRONMENT),), evidence)
+
+
+def test_before_the_preview_every_rule_is_asked_about_the_reviewed_plan() -> None:
+    verdict = foreseen(request(approved()), recorded(PLAN))
+    assert verdict.outcome is Outcome.ALLOW
+    assert [rule.rule for rule in verdict.rules] == ["reviewed", "same plan", "approvals", "policy"]
+    assert "will be compared" in verdict.rules[1].reason
+
+
+def test_before_the_preview_an_approval_of_an_older_plan_does_not_count() -> None:
+    history = (recorded(MOVED, OLDER), recorded(PLAN, HEAD, 8))
+    assert outcomes(foreseen(request(approved(commit=OLDER)), *history)) == {"approvals": "wait"}
+
+
+@pytest.mark.parametrize(("pull_request", "history"), [(None, (recorded(PLAN),)), (request(approved()), ())])
+def test_without_a_review_no_program_runs(pull_request: PullRequest | None, history: tuple[Record, ...]) -> None:
+    assert foreseen(pull_request, *history).outcome is Outcome.REFUSE
+
+
+def test_before_the_preview_a_plan_with_unknown_values_needs_the_program_that_was_reviewed() -> None:
+    unknown = plan(
+        change(Operation.UPDATE, BUCKET, "web", add("policy", UnknownValue())), origin=inputs({"a.py": "f0"})
+    )
+    history = (request(approved()), recorded(unknown))
+    assert foreseen(*history, program=inputs({"a.py": "f0"})).outcome is Outcome.ALLOW
+    assert foreseen(*history, program=inputs({"a.py": "f1"})).outcome is Outcome.WAIT
+    assert foreseen(request(approved()), recorded(PLAN), program=inputs({"a.py": "f1"})).outcome is Outcome.ALLOW
