@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 
 from gitops.commands.affected import default_base, find_affected
+from gitops.commands.duration import WAIT
 from gitops.commands.planning import Program, checked_out, named, side_by_side, standing_release
+from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
 from gitops.context import Context, Ledger, require_environment
 from gitops.errors import ConfigError, EngineFailed, Failed, Refused
@@ -31,7 +33,7 @@ class Request:
     """What to preview: a change by its two commits, for one environment, all its affected stacks or those named.
 
     With a pull request the review is shown there and its plans are kept; without one it is a look. `fresh`: run each
-    preview, also where nothing moved since one on record.
+    preview, also where nothing moved since one on record. `wait` is for how many seconds to wait for an apply's end.
     """
 
     base: str | None = None
@@ -40,6 +42,7 @@ class Request:
     stacks: tuple[str, ...] = ()
     pull_request: int | None = None
     fresh: bool = False
+    wait: int = 0
 
 
 def preview(context: Context, request: Request) -> Review:
@@ -64,19 +67,16 @@ def preview(context: Context, request: Request) -> Review:
             if stack not in affected and standing_release(context, history, stack, commit) is None:
                 affected[stack] = AffectedStack(stack, (_UNRELEASED,))
         chosen = named(held, request.stacks) if request.stacks else [stack for stack in held if stack in affected]
+        undisturbed = Undisturbed(context, ledger, request.wait, _tell)
         reviews: list[StackReview] = []
+
+        def review_of(stack: Stack) -> StackReview:
+            reasons = affected.get(stack) or AffectedStack(stack, ())
+            return _review(program, environment, head, reasons, _on_record(history, stack, request))
+
         for wave in program.in_order(chosen):
             _tell(f"previewing {', '.join(stack.label for stack in wave)}")
-            reviews += side_by_side(
-                lambda stack: _review(
-                    program,
-                    environment,
-                    head,
-                    affected.get(stack) or AffectedStack(stack, ()),
-                    _on_record(history, stack, request),
-                ),
-                wave,
-            )
+            reviews += undisturbed.previews(lambda stacks: side_by_side(review_of, stacks), wave)
         gone = tuple(sorted(set(_held_at(context, base, environment)) - set(held)))
     unaffected = len(held) - len(reviews)
     review = Review(environment.name, base, head, tuple(reviews), unaffected=unaffected, undeclared=gone)
@@ -181,6 +181,7 @@ def as_document(review: Review) -> dict[str, object]:
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
 @click.option("--pull-request", type=int, metavar="NUMBER", help="Show it there, and keep the plans for its approvals.")
 @click.option("--fresh", is_flag=True, help="Run each preview, also where nothing moved since one on record.")
+@WAIT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the view for people.")
 @click.option("--markdown", is_flag=True, help="Print the comment's Markdown.")
 @click.pass_obj
@@ -193,6 +194,7 @@ def command(
     environment: str | None,
     pull_request: int | None,
     fresh: bool,
+    wait: int,
     as_json: bool,
     markdown: bool,
 ) -> None:
@@ -200,6 +202,7 @@ def command(
 
     With --pull-request it is shown there, and each stack's plan goes into the ledger under the change's head:
     approving the pull request approves that plan, and `gitops up` applies nothing else. Without, it is only a look.
+    While an apply of a stack runs, its preview waits; where one came in between, it is done again.
     Where nothing moved that a plan of the pull request came from, that plan is shown again and no preview runs.
 
     \b
@@ -207,7 +210,7 @@ def command(
     gitops preview --base origin/main --pull-request 5
     gitops preview --environment prod --base origin/prod --head origin/staging
     """
-    review = preview(context, Request(base, head, environment, stacks, pull_request, fresh))
+    review = preview(context, Request(base, head, environment, stacks, pull_request, fresh, wait))
     write_step_summary(review)
     if as_json:
         click.echo(json.dumps(as_document(review), indent=2))

@@ -17,12 +17,13 @@ import click
 from gitops.commands import applying, break_glass
 from gitops.commands.applying import Prepared, Run, tell
 from gitops.commands.break_glass import BreakGlass
+from gitops.commands.duration import WAIT
 from gitops.commands.holding import Held, hold
 from gitops.commands.judging import Judge
 from gitops.commands.planning import checked_out, contains, named, side_by_side, standing_release
-from gitops.config import Config, Environment, seconds
+from gitops.config import Config, Environment
 from gitops.context import Context, require_environment
-from gitops.errors import GitOpsError, Refused, UsageError, Waiting
+from gitops.errors import GitOpsError, Refused, Waiting
 from gitops.flow import record as records
 from gitops.flow import values, wording
 from gitops.model import Check, Outcome, Plan, RecordKind, Stack, Verdict
@@ -137,7 +138,7 @@ class _Work:
     def _must_be_allowed(self, ready: Collection[Prepared]) -> None:
         """Raises Refused or Waiting unless the gate allows each, or the glass is broken for exactly these plans."""
         for one in ready:
-            applying.show(one)
+            applying.show(self.run, one, self.history)
         if self.run.glass and not self.run.dry_run:
             break_glass.must_be_read(self.run.glass, tuple(ready))
         elif not self.run.glass:
@@ -258,7 +259,7 @@ def _as_failure(error: GitOpsError) -> dict[str, object]:
 @click.argument("stacks", nargs=-1, metavar="[STACK]...")
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the current branch.")
 @click.option("--commit", metavar="COMMIT", help="A commit of the environment's branch. Default: the branch's newest.")
-@click.option("--wait", default="10m", show_default=True, metavar="DURATION", help="Stand in line for so long.")
+@WAIT
 @click.option("--dry-run", is_flag=True, help="Do everything up to the apply, and stop there.")
 @click.option("--break-glass", "reason", metavar="REASON", help="Apply past the gate: announced, recorded.")
 @click.option("--plan", "plans", multiple=True, metavar="DIGEST", help="With --break-glass: the plan that you read.")
@@ -270,7 +271,7 @@ def command(
     stacks: tuple[str, ...],
     environment: str | None,
     commit: str | None,
-    wait: str,
+    wait: int,
     dry_run: bool,
     reason: str | None,
     plans: tuple[str, ...],
@@ -292,9 +293,6 @@ def command(
     gitops up --dry-run --break-glass "the shop is down"
     gitops up --break-glass "the shop is down" --plan 4f0c2a9e13b7
     """
-    waiting = seconds(wait)
-    if waiting is None:
-        raise UsageError(f"--wait {wait} is not a duration such as 90s, 10m or 1h.")
     branch = (
         None
         if environment
@@ -302,7 +300,7 @@ def command(
     )
     glass = break_glass.asked(reason, plans, dry_run=dry_run)
     try:
-        results = up(context, Request(environment, branch, commit, tuple(stacks), dry_run, waiting, glass))
+        results = up(context, Request(environment, branch, commit, tuple(stacks), dry_run, wait, glass))
     except GitOpsError as error:
         if as_json:
             click.echo(json.dumps(_as_failure(error), indent=2))

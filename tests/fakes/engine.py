@@ -36,8 +36,9 @@ class FakeEngine:
     """Implements `gitops.ports.EngineReader` and `EngineWriter`.
 
     `states` are the stacks as they are. `fails_after`: an apply fails after so many changes. `outputs_of` are what an
-    apply leaves. `drifting`: what a refreshed preview always finds to change. `before_apply` and `during_apply` are
-    called then; `broken` previews fail with that message. `settled` is what settling tells. `versions` are installed.
+    apply leaves. `drifting`: what a refreshed preview always finds to change. `during_preview`, `before_apply` and
+    `during_apply` are called then; `broken` previews fail with that message. `settled` is what settling tells, and
+    `cut_off` by whom it was told to be left. `versions` are installed.
     """
 
     states: dict[str, Sizes] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class FakeEngine:
     pending: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settled: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: dict(VERSIONS))
+    during_preview: Callable[[], None] = nothing
     before_apply: Callable[[], None] = nothing
     during_apply: Callable[[], None] = nothing
     applied: list[str] = field(default_factory=list)
@@ -61,6 +63,7 @@ class FakeEngine:
             raise EngineFailed(f"Could not preview stack {stack}: {self.broken}", diagnostics=(self.broken,))
         state, wanted = self.states.get(stack, {}), _wanted(folder, stack)
         start = self.start_state(folder, stack)
+        self.during_preview()
         if save_plan is not None:
             save_plan.write_text(json.dumps(wanted))
             self.before_apply()
