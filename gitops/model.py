@@ -219,6 +219,16 @@ class ResourceState:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """A resource that is not what the state says: its inputs as they are (old: in the state), or nothing at all."""
+
+    urn: str
+    type: str
+    properties: tuple[PropertyChange, ...] = ()
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceStep:
     """One step of a running apply, for people who watch: `done` is False when it starts."""
 
@@ -231,7 +241,10 @@ class ResourceStep:
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """One run of the engine, read from its typed events. `policy_packs`: name → version of those that took part."""
+    """One run of the engine, read from its typed events. `policy_packs`: name → version of those that took part.
+
+    `drift` is where its refresh found the live infrastructure to differ from the state.
+    """
 
     changes: tuple[ResourceChange, ...]
     unchanged: int
@@ -240,6 +253,7 @@ class EngineRun:
     resources: tuple[ResourceState, ...] = ()
     seconds: float = 0.0
     policy_packs: Mapping[str, str] = field(default_factory=dict)
+    drift: tuple[Drift, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -276,7 +290,10 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A reviewed preview. `plan_digest` says what will be done, `input_digest` what it was computed from."""
+    """A reviewed preview. `plan_digest` says what will be done, `input_digest` what it was computed from.
+
+    `drift` explains changes that nobody made in Git; no digest covers it, since what follows from it is in `changes`.
+    """
 
     stack: Stack
     environment: str
@@ -291,6 +308,7 @@ class Plan:
     input_digest: str
     created_at: datetime
     policy_packs: Mapping[str, str] = field(default_factory=dict)
+    drift: tuple[Drift, ...] = ()
     format: int = 2
 
     @property
@@ -303,6 +321,7 @@ class MovedInput(StrEnum):
     """Which part of a plan's origin differs."""
 
     STATE = "state"
+    LIVE = "live infrastructure"
     PROGRAM = "program"
     CONFIG = "config"
     DIGEST_KEY = "digest key"

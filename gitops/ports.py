@@ -96,8 +96,11 @@ class Preview:
 class EngineReader(Protocol):
     """Engine runs that change nothing. `folder` is the Pulumi project's folder in a checkout."""
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
-        """Preview a stack, secrets as keyed digests. Raises EngineFailed with the diagnostics."""
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
+        """Preview a stack from the live infrastructure, secrets as keyed digests; the state is not written.
+
+        Raises EngineFailed with the diagnostics, also when something cannot be read.
+        """
 
     def installed(self, folder: Path) -> Mapping[str, str]:
         """The versions that a preview there would record, as far as they are known without one. Raises EngineFailed."""
@@ -126,7 +129,9 @@ class EngineWriter(Protocol):
         on_progress: Callable[[ResourceStep], None],
         must_stop: Callable[[], str],
     ) -> EngineRun:
-        """Apply exactly the saved plan. Raises EngineFailed; what was done until then is in the state.
+        """Apply exactly the saved plan, from the live infrastructure as the preview did.
+
+        Raises EngineFailed; what was done until then is in the state.
 
         `must_stop` is asked all the while: as soon as it gives a reason, the running operations are finished, the
         rest is left, and the reason is raised.

@@ -55,14 +55,13 @@ class PulumiEngine:
         self._installed = Installed(process)
         self._created: set[tuple[Path, str]] = set()
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
         """See `EngineReader.preview`. A stack that was never created is previewed on an empty scratch backend."""
         with tempfile.TemporaryDirectory(prefix="gitops-preview-") as scratch, ThreadPoolExecutor(1) as beside:
             saved = save_plan or Path(scratch) / "plan.json"
             told = Path(scratch) / "preview.json"
             # The JSON is the only place that has every option of a resource, and only with those that stay the same.
-            arguments = ["preview", "--stack", stack, "--save-plan", str(saved), "--json", "--show-sames"]
-            arguments += ["--refresh"] if refresh else []
+            arguments = ["preview", "--refresh", "--stack", stack, "--save-plan", str(saved), "--json", "--show-sames"]
             # All that does not need the preview's result happens while the engine works.
             exporting = beside.submit(self._export, folder, stack)
             hashing = beside.submit(lambda: self._secrets.of(self._process, folder, stack, exporting.result()))
@@ -132,7 +131,8 @@ class PulumiEngine:
         """See `EngineWriter.apply`."""
         if (folder, stack) not in self._created and not self._export(folder, stack):
             self._process.must(folder, ["stack", "init", stack], f"create stack {stack}")
-        arguments = ["up", "--stack", stack, "--plan", str(plan), "--skip-preview", "--yes"]
+        # Without --refresh the engine silently leaves out what the plan mends of live drift.
+        arguments = ["up", "--refresh", "--stack", stack, "--plan", str(plan), "--skip-preview", "--yes"]
         work = _Work(self._process, folder, arguments, f"apply the plan to stack {stack}")
         events, seconds = self._events(work, on_progress, must_stop)
         return previews.read(events, seconds=seconds)

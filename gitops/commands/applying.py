@@ -199,7 +199,7 @@ def _verify(run: Run, ready: Prepared) -> tuple[Check, ...]:
     folder, name = run.program.project_folder(ready.stack), ready.stack.name
     with ThreadPoolExecutor(1) as beside:
         outputs = beside.submit(run.context.engine.outputs, folder, name)
-        refreshed = run.context.engine.preview(folder, name, refresh=True)
+        refreshed = run.context.engine.preview(folder, name)
         return verify.checks(outputs.result(), refreshed.run)
 
 

@@ -229,7 +229,7 @@ def _section(review: StackReview) -> Section:
     if isinstance(review.result, PreviewFailure):
         return Section(["", f"### {label}: preview failed", *_failure(review.result)], _why(review.affected.reasons))
     plan = review.result
-    opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}", *_findings(plan)]
+    opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}", *_drift(plan), *_findings(plan)]
     digests = [markdown.code(wording.short(digest)) for digest in (plan.plan_digest, plan.input_digest)]
     spared = f" · {wording.same_inputs(review.same_as)}" if review.same_as else ""
     footer = f"<sub>plan {digests[0]} · inputs {digests[1]} · {plan.unchanged:,} unchanged{spared}</sub>"
@@ -241,6 +241,10 @@ def _failure(failure: PreviewFailure) -> list[str]:
     texts = (failure.message, *failure.diagnostics)
     lines = (wording.clip(line, wording.LINE_LIMIT) for text in texts for line in text.splitlines() or [""])
     return ["", *_bounded(lines), *(["", f"Next: {markdown.code(failure.hint)}"] if failure.hint else [])]
+
+
+def _drift(plan: Plan) -> list[str]:
+    return [line for fate, which in wording.drift(plan) for line in ("", f"{fate}: {markdown.code(which)}.")]
 
 
 def _findings(plan: Plan) -> list[str]:

@@ -46,9 +46,16 @@ def _moved_inputs(
         kinds.add(MovedInput.AMBIENT)
     if (approved.inputs.versions, approved.format) != (fresh.inputs.versions, fresh.format):
         kinds.add(MovedInput.ENGINE)
+    # Drift that no change follows from, as of a property that the program ignores, is no reason for anything.
+    if approved.plan_digest != fresh.plan_digest and _drift(approved) != _drift(fresh):
+        kinds.add(MovedInput.LIVE)
     if (Counter(approved.findings), approved.policy_packs) != (Counter(fresh.findings), fresh.policy_packs):
         kinds.add(MovedInput.POLICY)
     return tuple(kind for kind in MovedInput if kind in kinds)
+
+
+def _drift(plan: Plan) -> Counter[str]:
+    return Counter(values.digest(one) for one in plan.drift)
 
 
 def kind_of_file(path: str, stack_name: str) -> MovedInput:

@@ -49,6 +49,7 @@ def build(  # noqa: PLR0913 - a plan binds exactly these together
         input_digest=values.digest(inputs),
         created_at=now,
         policy_packs=run.policy_packs,
+        drift=run.drift,
         format=FORMAT,
     )
 
@@ -120,17 +121,20 @@ def from_body(body: Any) -> Plan:
 
 
 def _unpacked(body: Mapping[str, Any]) -> dict[str, Any]:
-    changes = [
-        {
-            **change,
-            "properties": [
-                {**p, "old": values.unpack(p.get("old")), "new": values.unpack(p.get("new"))}
-                for p in change.get("properties", [])
-            ],
-        }
-        for change in body.get("changes", [])
-    ]
-    return {**body, "changes": changes}
+    parts = {
+        part: [
+            {
+                **one,
+                "properties": [
+                    {**p, "old": values.unpack(p.get("old")), "new": values.unpack(p.get("new"))}
+                    for p in one.get("properties", [])
+                ],
+            }
+            for one in body.get(part, [])
+        ]
+        for part in ("changes", "drift")
+    }
+    return {**body, **parts}
 
 
 def start_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]) -> StartState:
@@ -140,13 +144,19 @@ def start_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]
     """
     resources: dict[str, str] = {}
     for index, resource in enumerate(resources_of(deployment)):
-        content = {key: _unordered(key, value) for key, value in resource.items() if key not in _NOISE}
+        ignored = _NOISE | {"outputs"} if _is_read_anew(resource) else _NOISE
+        content = {key: _unordered(key, value) for key, value in resource.items() if key not in ignored}
         urn = str(resource.get("urn", f"#{index}"))
         # Two entries of one URN exist in the middle of a replacement: the second gets a key of its own.
         key = urn if urn not in resources else f"{urn}#{index}"
         resources[key] = values.digest(values.read(content, secret_digests))
     pending = tuple(str(operation.get("resource", {}).get("urn", "")) for operation in pending_operations(deployment))
     return StartState(digest=_state_digest(resources, pending), resources=resources, pending=pending)
+
+
+def _is_read_anew(resource: Mapping[str, Any]) -> bool:
+    """Whether a run replaces the outputs in the state by what its provider reads, before it decides anything."""
+    return bool(resource.get("custom")) and resource.get("type") != STACK_TYPE
 
 
 def _state_digest(resources: Mapping[str, str], pending: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ from gitops.flow.plan import STACK_TYPE
 from gitops.flow.steps import Background
 from gitops.model import (
     Diagnostic,
+    Drift,
     EngineRun,
     Operation,
     PolicyFinding,
@@ -41,6 +42,9 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
     packs: dict[str, str] = {}
     resources: dict[str, ResourceState] = {}
     providers: dict[str, str] = {}
+    events = tuple(events)
+    drift = _drift(events, background)
+    background = replace(background, drifted={one.urn: _top_levels(one) for one in drift})
     for event in events:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
@@ -74,7 +78,18 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
         resources=tuple(resource for _, resource in sorted(resources.items())),
         seconds=seconds,
         policy_packs=dict(sorted(packs.items())),
+        drift=drift,
     )
+
+
+def _drift(events: Iterable["EngineEvent"], background: Background) -> tuple[Drift, ...]:
+    refreshed = (event.res_outputs_event.metadata for event in events if event.res_outputs_event)
+    found = {one.urn: one for step in refreshed if (one := steps.drift(step, background))}
+    return tuple(found[urn] for urn in sorted(found))
+
+
+def _top_levels(drift: Drift) -> frozenset[str]:
+    return frozenset(values.top_level(item.path) for item in drift.properties)
 
 
 def _note_step(

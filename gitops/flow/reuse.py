@@ -16,6 +16,8 @@ def obstacle(plan: Plan) -> str:
     """Why the plan cannot stand for another preview, whatever moved or not; empty when it can."""
     if plan.start.pending:
         return "operations were pending"
+    if plan.drift:
+        return "the live infrastructure was not what the state said"
     if any(finding.level is PolicyLevel.NOT_EVALUATED for finding in plan.findings):
         return "a policy was not evaluated"
     if any(change.operation in (Operation.READ, Operation.IMPORT, Operation.UNKNOWN) for change in plan.changes):

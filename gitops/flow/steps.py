@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gitops.errors import EngineFailed
 from gitops.flow import options, values
 from gitops.flow.resume import OLD_COPY
-from gitops.model import Operation, PropertyChange, PropertyKind, PropertyValue, ResourceChange, SecretValue
+from gitops.model import Drift, Operation, PropertyChange, PropertyKind, PropertyValue, ResourceChange, SecretValue
 
 if TYPE_CHECKING:
     from pulumi.automation.events import StepEventMetadata, StepEventStateMetadata
@@ -45,7 +45,8 @@ class Background:
     `state` and `goals` are inputs (for the stack itself: its outputs): as they were before the run, and what it adds or
     updates. `given` and `given_before` name the inputs that the program itself gave, now and before: the rest was
     filled in by its provider. `had` and `asked` are options in the state and in the program (`asked` None: not known).
-    `orders` are what a saved plan alone says: the id to import, whether a replacement deletes first.
+    `orders` are what a saved plan alone says: the id to import, whether a replacement deletes first. `drifted` are the
+    inputs that the run's refresh found to be other than in the state.
     """
 
     state: Mapping[str, PropertyValue] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Background:
     had: Mapping[str, options.Options] = field(default_factory=dict)
     asked: Mapping[str, options.Options] | None = None
     orders: Mapping[str, Mapping[str, PropertyValue]] = field(default_factory=dict)
+    drifted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def change(step: "StepEventMetadata", background: Background) -> ResourceChange | None:
@@ -94,10 +96,8 @@ def _inputs(step: "StepEventMetadata", operation: Operation, background: Backgro
     if operation in (Operation.DELETE, Operation.DISCARD):
         return ()
     goal = background.goals.get(step.urn, {})
-    before = background.state.get(step.old.urn or step.urn) if step.old else None
-    old_inputs = step.old.inputs if step.old else {}
     new_inputs = step.new.inputs if step.new else {}
-    old = before if before is not None else values.read(old_inputs or {}, {})
+    old = _as_it_is(step.old, step.old.urn or step.urn, background) if step.old else {}
     new = fill_rest(values.fill_secrets(values.read(new_inputs or {}, {}), goal, old), goal)
     given = background.given.get(step.urn)
     if operation is Operation.CREATE:
@@ -110,6 +110,31 @@ def _inputs(step: "StepEventMetadata", operation: Operation, background: Backgro
         replace(change, replaces=values.top_level(change.path) in replaces or change.path in replaces)
         for change in values.difference(_declared(old, given_before), _declared(new, given))
     )
+
+
+def _as_it_is(found: "StepEventStateMetadata", urn: str, background: Background) -> PropertyValue:
+    """A resource's inputs as the run found them. Events show no secret: its digest comes from the state.
+
+    A secret that is not any more what the state says keeps the empty digest, which is none that we give.
+    """
+    kept = background.state.get(urn)
+    if isinstance(kept, dict):
+        kept = {key: value for key, value in kept.items() if key not in background.drifted.get(urn, ())}
+    return values.fill_secrets(values.read(found.inputs or {}, {}), kept)
+
+
+def drift(step: "StepEventMetadata", background: Background) -> Drift | None:
+    """How a refreshed resource differs from what the state said of it; None where it does not, by its inputs."""
+    if step.op.value != "refresh" or step.old is None:
+        return None
+    if step.new is None:
+        return Drift(step.urn, step.type, gone=True)
+    before = values.fill_secrets(values.read(step.old.inputs or {}, {}), background.state.get(step.urn, {}))
+    drifted = {step.urn: frozenset(map(values.top_level, step.diffs or ()))}
+    now = _as_it_is(step.new, step.urn, replace(background, drifted=drifted))
+    given = background.given_before.get(step.urn)
+    properties = tuple(values.difference(_declared(before, given), _declared(now, given)))
+    return Drift(step.urn, step.type, properties) if properties else None
 
 
 def _options(step: "StepEventMetadata", background: Background) -> tuple[PropertyChange, ...]:

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
+from gitops.flow.values import top_level
 from gitops.model import (
     Diagnostic,
+    Drift,
     MovedInput,
     Operation,
     Plan,
@@ -32,6 +34,7 @@ LINE_LIMIT = 400
 """Shown characters of one line of somebody else's message."""
 
 _NAME_LIMIT = 160
+_DRIFT_SHOWN = 5
 
 
 class Weight(IntEnum):
@@ -71,6 +74,7 @@ MARKS = {
 
 MOVED_TITLES = {
     MovedInput.STATE: "the state of the stack",
+    MovedInput.LIVE: "the live infrastructure, behind the state's back",
     MovedInput.PROGRAM: "the program",
     MovedInput.CONFIG: "the stack's configuration",
     MovedInput.DIGEST_KEY: "the digest key was rotated",
@@ -231,6 +235,22 @@ def findings(plan: Plan) -> tuple[PolicyFinding, ...]:
     """A plan's policy findings, the strictest first."""
     levels = tuple(PolicyLevel)
     return tuple(sorted(plan.findings, key=lambda f: (levels.index(f.level), f.pack, f.policy, f.urn, f.message)))
+
+
+def drift(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What is not as the state says, in two sentences at most: what becomes of it, and which resources it is."""
+    planned = {change.urn for change in plan.changes}
+    for fate, mended in (("this plan mends it", True), ("this plan leaves it", False)):
+        found = [drifted(one) for one in plan.drift if (one.urn in planned) is mended]
+        shown = found[:_DRIFT_SHOWN] + ([f"{len(found) - _DRIFT_SHOWN:,} more"] if len(found) > _DRIFT_SHOWN else [])
+        if found:
+            yield f"Live infrastructure differs from the state, and {fate}", listed(shown)
+
+
+def drifted(drift: Drift) -> str:
+    """A resource that is not as the state says, with the properties that differ."""
+    paths = list(dict.fromkeys(clip(top_level(item.path)) for item in drift.properties))
+    return f"{resource_of(drift.urn)} ({'gone' if drift.gone else listed(paths)})"
 
 
 def warning(diagnostic: Diagnostic) -> Iterator[str]:

@@ -50,6 +50,9 @@ def _moved(lines: Lines, moved: MovedInput, difference: PlanDifference, plans: t
     if moved is MovedInput.STATE:
         _state(lines, difference, *plans)
         return
+    if moved is MovedInput.LIVE:
+        _live(lines, *plans)
+        return
     if moved is MovedInput.ENGINE:
         _named(lines, *(plan.inputs.versions for plan in plans))
         if plans[0].inputs.versions == plans[1].inputs.versions:
@@ -83,6 +86,18 @@ def _state(lines: Lines, difference: PlanDifference, approved: Plan, fresh: Plan
         lines.add(f"    ~ {wording.resource_of(urn)}: a pending operation on it has been settled", "yellow", hang=6)
     if not difference.moved_resources:
         lines.add("    the whole differs, each resource is the same")
+
+
+def _live(lines: Lines, approved: Plan, fresh: Plan) -> None:
+    before, after = ({one.urn: one for one in plan.drift} for plan in (approved, fresh))
+    differing = [urn for urn in sorted(before.keys() | after.keys()) if before.get(urn) != after.get(urn)]
+    for urn in differing[:_MOVED_SHOWN]:
+        if urn in after:
+            lines.add(f"    ~ {wording.drifted(after[urn])} is not what the state says", "yellow", hang=6)
+        else:
+            lines.add(f"    ~ {wording.drifted(before[urn])} is what the state says again", "yellow", hang=6)
+    if len(differing) > _MOVED_SHOWN:
+        lines.add(f"    and {plural(len(differing) - _MOVED_SHOWN, 'more resource')}")
 
 
 def _named(lines: Lines, before: Mapping[str, str], after: Mapping[str, str]) -> None:

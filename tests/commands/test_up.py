@@ -88,9 +88,9 @@ class Meanwhile(FakeEngine):
 
     happens: Callable[[], None] = lambda: None
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
         self.happens()
-        return super().preview(folder, stack, save_plan=save_plan, refresh=refresh)
+        return super().preview(folder, stack, save_plan=save_plan)
 
 
 def test_an_approval_that_is_taken_back_during_the_preview_does_not_count(tmp_path: Path) -> None:

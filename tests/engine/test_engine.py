@@ -68,7 +68,7 @@ def test_a_saved_plan_is_applied_and_nothing_is_left_to_do(deployed: tuple[Tiny,
     assert tiny.engine.outputs(project, STACK)["serial"].startswith("one-")
     tiny.want(project, WANTED)
     try:
-        assert tiny.engine.preview(project, STACK, refresh=True).run.changes == ()
+        assert tiny.engine.preview(project, STACK).run.changes == ()
     finally:
         tiny.want(project, SCALED)
 

@@ -37,7 +37,7 @@ def apply(tiny: Tiny, project: Path, wanted: dict[str, Any]) -> EngineRun:
     preview = tiny.engine.preview(project, STACK, save_plan=saved)
     tiny.engine.apply(project, STACK, saved, lambda _step: None, lambda: "")
     assert changes(tiny.engine.preview(project, STACK).run) == {}
-    assert changes(tiny.engine.preview(project, STACK, refresh=True).run) == {}
+    assert changes(tiny.engine.preview(project, STACK).run) == {}
     return preview.run
 
 

@@ -12,6 +12,7 @@ from gitops.errors import EngineFailed
 from gitops.flow import plan as plans
 from gitops.model import (
     CutOff,
+    Drift,
     EngineRun,
     Operation,
     PropertyChange,
@@ -36,15 +37,15 @@ class FakeEngine:
     """Implements `gitops.ports.EngineReader` and `EngineWriter`.
 
     `states` are the stacks as they are. `fails_after`: an apply fails after so many changes. `outputs_of` are what an
-    apply leaves. `drifting`: what a refreshed preview always finds to change. `during_preview`, `before_apply` and
-    `during_apply` are called then; `broken` previews fail with that message. `settled` is what settling tells, and
-    `cut_off` by whom it was told to be left. `versions` are installed.
+    apply leaves. `live` is what exists of a stack where that is not what its state says; an apply goes on from there.
+    `during_preview`, `before_apply` and `during_apply` are called then; `broken` previews fail with that message.
+    `settled` is what settling tells, and `cut_off` by whom it was told to be left. `versions` are installed.
     """
 
     states: dict[str, Sizes] = field(default_factory=dict)
     outputs_of: dict[str, Any] = field(default_factory=lambda: {"url": "http://shop"})
     fails_after: int | None = None
-    drifting: bool = False
+    live: dict[str, Sizes] = field(default_factory=dict)
     broken: str = ""
     pending: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settled: tuple[str, ...] = ()
@@ -56,8 +57,8 @@ class FakeEngine:
     previews: list[str] = field(default_factory=list)
     cut_off: list[CutOff | None] = field(default_factory=list)
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None, refresh: bool = False) -> Preview:
-        """The changes from the state to what the checkout's config file wants."""
+    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
+        """The changes from what exists to what the checkout's config file wants."""
         self.previews.append(stack)
         if self.broken:
             raise EngineFailed(f"Could not preview stack {stack}: {self.broken}", diagnostics=(self.broken,))
@@ -67,10 +68,13 @@ class FakeEngine:
         if save_plan is not None:
             save_plan.write_text(json.dumps(wanted))
             self.before_apply()
-        if refresh and self.drifting:
-            wanted = {name: size + 1 for name, size in wanted.items()}
-        changes = tuple(_changes(stack, state, wanted))
-        run = EngineRun(changes, unchanged=len(state.keys() & wanted.keys()) - len(changes))
+        live = self.live.get(stack, state)
+        changes = tuple(_changes(stack, live, wanted))
+        drift = tuple(
+            Drift(change.urn, TYPE, change.properties, gone=change.operation is Operation.DELETE)
+            for change in _changes(stack, state, live)
+        )
+        run = EngineRun(changes, unchanged=len(live.keys() & wanted.keys()) - len(changes), drift=drift)
         return Preview(run, start, self.installed(folder))
 
     def installed(self, folder: Path) -> Mapping[str, str]:
@@ -102,6 +106,8 @@ class FakeEngine:
         self.during_apply()
         wanted = json.loads(plan.read_text())
         state = self.states.setdefault(stack, {})
+        if stack in self.live:
+            state = self.states[stack] = self.live.pop(stack)
         changes = tuple(_changes(stack, dict(state), wanted))
         for done, change in enumerate(changes):
             if self.fails_after is not None and done >= self.fails_after:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gitops.flow.compare import compare, kind_of_file
 from gitops.model import (
+    Drift,
     MovedInput,
     Operation,
     Plan,
@@ -138,6 +139,18 @@ def test_one_urn_may_change_twice() -> None:
     difference = compare(plan(DELETED, again), plan(DELETED))
     assert difference.vanished == (again,)
     assert not difference.altered
+
+
+def test_what_moved_behind_the_states_back_is_the_live_infrastructure() -> None:
+    drift = (Drift(urn(BUCKET, "web"), BUCKET, (update("replicas", 2, 5),)),)
+    fresh = replace(plan(change(Operation.UPDATE, BUCKET, "web", update("replicas", 5, 3))), drift=drift)
+    assert compare(plan(SCALED), fresh).moved == (MovedInput.LIVE,)
+    assert compare(fresh, plan(SCALED)).moved == (MovedInput.LIVE,)
+
+
+def test_drift_that_no_change_follows_from_is_no_difference() -> None:
+    ignored = (Drift(urn(BUCKET, "web"), BUCKET, (update("replicas", 2, 5),)),)
+    assert compare(plan(SCALED), replace(plan(SCALED), drift=ignored)).is_empty
 
 
 def test_an_unexplained_digest_counts_as_a_moved_engine() -> None:

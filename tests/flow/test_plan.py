@@ -14,6 +14,7 @@ from gitops.flow import plan as plans
 from gitops.flow import values
 from gitops.model import (
     Diagnostic,
+    Drift,
     EngineRun,
     Operation,
     Plan,
@@ -182,6 +183,13 @@ def test_the_order_of_changes_does_not_enter_the_plan_digest() -> None:
     assert plan(one, two).plan_digest == plan(two, one).plan_digest
 
 
+def test_what_a_refresh_found_enters_neither_digest_by_itself() -> None:
+    drift = (Drift(urn(BUCKET, "web"), BUCKET, (PropertyChange("size", PropertyKind.UPDATE, 12, 31),)),)
+    made, drifted = plan(), replace(plan(), drift=drift)
+    assert plans.from_body(plans.to_body(drifted)) == drifted
+    assert (made.plan_digest, made.input_digest) == (drifted.plan_digest, drifted.input_digest)
+
+
 def test_only_warnings_are_kept_of_the_diagnostics() -> None:
     made = plans.build(
         DEV,
@@ -219,7 +227,7 @@ def test_a_stack_that_does_not_exist_starts_like_an_empty_one() -> None:
     ("moved", "name"),
     [
         ({"inputs": {"size": 31}}, "an input"),
-        ({"outputs": {"arn": "x"}}, "an output"),
+        ({"outputs": {"url": "x"}}, "an output of a component"),
         ({"id": "i-2"}, "the id"),
         ({"protect": True}, "protection"),
         ({"dependencies": [urn(BUCKET, "a")]}, "dependencies"),
@@ -243,6 +251,17 @@ def test_times_source_positions_and_the_order_of_dependencies_do_not_move_the_st
         stackTrace=[{"sourcePosition": "x"}],
     )
     assert plans.start_state(deployment(left), {}) == plans.start_state(deployment(right), {})
+
+
+def test_outputs_that_each_run_reads_anew_do_not_move_the_start_state() -> None:
+    left, right = (resource(custom=True, outputs={"resourceVersion": version}) for version in "12")
+    assert plans.start_state(deployment(left), {}) == plans.start_state(deployment(right), {})
+
+
+def test_the_outputs_that_other_stacks_read_move_the_start_state() -> None:
+    stack = {"urn": urn(plans.STACK_TYPE, "shop-dev"), "type": plans.STACK_TYPE, "custom": False}
+    left, right = ({**stack, "outputs": {"url": name}} for name in "ab")
+    assert plans.start_state(deployment(left), {}) != plans.start_state(deployment(right), {})
 
 
 def test_a_secret_counts_by_its_value_and_not_by_its_ciphertext() -> None:

@@ -12,6 +12,7 @@ from gitops.flow import preview as previews
 from gitops.flow.resume import OLD_COPY
 from gitops.flow.steps import AUTONAME, Background
 from gitops.model import (
+    Drift,
     EngineRun,
     Operation,
     PolicyLevel,
@@ -127,9 +128,37 @@ def test_no_recording_holds_a_secret() -> None:
     assert "battery staple" not in text
 
 
-def test_a_refresh_shows_what_the_next_apply_would_put_right() -> None:
+def test_a_change_starts_from_what_is_live_and_the_drift_is_named() -> None:
     run = read("refresh")
-    assert [(c.name, c.operation) for c in run.changes] == [("one", Operation.UPDATE)]
+    assert told(run) == {"one": (Operation.UPDATE, {"size": (31, 12)})}
+    assert run.drift == (Drift(ONE, "things:index:Thing", (PropertyChange("size", PropertyKind.UPDATE, 12, 31),)),)
+
+
+def refreshed(**altered: Any) -> EngineRun:
+    """The recorded refresh, its end for the first thing altered."""
+    events = raw("refresh")
+    for event in events:
+        metadata = event.get("resOutputsEvent", {}).get("metadata", {})
+        if (metadata.get("op"), metadata.get("urn")) == ("refresh", ONE):
+            metadata |= altered
+    return previews.read(
+        [EngineEvent.from_json(event) for event in events], Background(BEFORE, {ONE: {"password": PW}})
+    )
+
+
+def test_what_does_not_exist_any_more_is_gone() -> None:
+    assert refreshed(new=None).drift == (Drift(ONE, "things:index:Thing", gone=True),)
+
+
+def test_a_secret_that_was_altered_outside_is_told_without_its_value() -> None:
+    run = refreshed(diffs=["size", "password"])
+    assert told(run)["one"][1] == {"size": (31, 12), "password": (SecretValue(""), PW)}
+    assert PropertyChange("password", PropertyKind.UPDATE, PW, SecretValue("")) in run.drift[0].properties
+
+
+def test_what_is_as_the_state_says_is_no_drift() -> None:
+    assert read("same").drift == ()
+    assert [one.urn for one in read("refresh").drift] == [ONE]
 
 
 def test_an_apply_tells_what_was_done_and_what_exists() -> None:

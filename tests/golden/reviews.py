@@ -1,10 +1,12 @@
 """The reviews whose rendering is golden, each by the name of its expected file."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gitops.flow.comment import PreviewFailure, Review
 from gitops.model import (
     Diagnostic,
+    Drift,
     Operation,
     Outcome,
     PolicyFinding,
@@ -204,6 +206,17 @@ def hostile() -> Review:
     )
 
 
+def drift() -> Review:
+    mended = change(Operation.UPDATE, DEPLOYMENT, "web", update("spec.replicas", 7, 3))
+    again = change(Operation.CREATE, BUCKET, "logs", add("bucket", "shop-dev-logs"))
+    found = (
+        Drift(mended.urn, DEPLOYMENT, (update("spec.replicas", 2, 7), update("spec.paused", False, True))),
+        Drift(again.urn, BUCKET, gone=True),
+        Drift(urn(DEPLOYMENT, "jobs"), DEPLOYMENT, (update("spec.replicas", 1, 4),)),
+    )
+    return review(reviewed(replace(plan(mended, again), drift=found)))
+
+
 GOLDEN: dict[str, Callable[[], Review]] = {
     "nothing-changes": nothing,
     "creates": creates,
@@ -216,5 +229,6 @@ GOLDEN: dict[str, Callable[[], Review]] = {
     "policies": policies,
     "many-stacks": many_stacks,
     "failed-preview": failed,
+    "drift": drift,
     "hostile": hostile,
 }

@@ -12,6 +12,7 @@ from gitops.errors import ConfigError, EngineFailed, GitOpsError, Refused, Remot
 from gitops.flow.compare import compare
 from gitops.flow.status import EnvironmentStatus, LastApply
 from gitops.model import (
+    Drift,
     FileChange,
     FileStatus,
     Holder,
@@ -41,9 +42,15 @@ KEPT, MOVED = urn(BUCKET, "kept"), urn(DEPLOYMENT, "web")
 STATE = start({KEPT: "k", MOVED: "1", urn(BUCKET, "left"): "l"})
 STATE_AFTER = start({KEPT: "k", MOVED: "2", urn(BUCKET, "by-hand"): "b"}, pending=(urn(BUCKET, "half-made"),))
 
+DRIFTED = Drift(MOVED, DEPLOYMENT, (update("spec.replicas", 2, 5),))
+
 REFUSALS: dict[str, tuple[Plan, Plan]] = {
     "state": (plan(scaled, state=STATE), plan(scaled_from_5, state=STATE_AFTER)),
     "state-only": (plan(scaled, state=STATE), plan(scaled, state=start({KEPT: "k", MOVED: "3"}))),
+    "live": (
+        plan(scaled),
+        replace(plan(scaled_from_5, deleted), drift=(DRIFTED, Drift(urn(BUCKET, "logs"), BUCKET, gone=True))),
+    ),
     "program": (
         plan(scaled, origin=inputs({"infra/web.py": "1", "infra/gone.py": "1"})),
         plan(scaled, deleted, origin=inputs({"infra/web.py": "2", "infra/new.py": "1"})),
