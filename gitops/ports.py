@@ -76,9 +76,6 @@ class RepositoryReader(Protocol):
     def commits_touching(self, paths: Sequence[str], since: datetime, until: str) -> tuple[Commit, ...]:
         """The commits of `until`'s own line (first parents), newest first, made since then, that touch a path."""
 
-    def commits_touching(self, paths: Sequence[str], since: datetime, until: str) -> tuple[Commit, ...]:
-        """The commits of `until`'s own line (first parents), newest first, made since then, that touch a path."""
-
 
 @dataclass(frozen=True, slots=True)
 class Preview:

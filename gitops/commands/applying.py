@@ -21,7 +21,7 @@ from gitops.errors import EngineFailed, Failed, GitFailed, Refused
 from gitops.flow import gate, movers, values, verify
 from gitops.flow import record as records
 from gitops.flow.compare import compare
-from gitops.model import Check, Plan, Record, RecordKind, ResourceStep, Stack, Verdict
+from gitops.model import Check, Plan, PlanDifference, Record, RecordKind, ResourceStep, Stack, Verdict
 from gitops.views import terminal
 
 
@@ -97,7 +97,8 @@ def _movers(
     config_file = run.program.snapshot.project_of(fresh.stack).config_files[fresh.stack.name]
     touched = movers.paths(differs, config_file)
     commits = run.context.repository.commits_touching(touched, approved.created_at, run.program.commit)
-    return movers.movers(differs, plans, history.records, commits)
+    applies = records.Query(stack=fresh.stack.label, kinds=movers.KINDS, since=approved.created_at)
+    return movers.movers(differs, plans, history.select(applies, oldest_first=True), commits)
 
 
 def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:

@@ -38,9 +38,12 @@ _RECORD_STYLES = {
     RecordKind.APPLIED: "green",
     RecordKind.RELEASE: "bold green",
     RecordKind.APPLY_FAILED: "red",
+    RecordKind.NOT_VERIFIED: "red",
+    RecordKind.BREAK_GLASS: "bold red",
     RecordKind.REFUSED: "red",
     RecordKind.REPAIRED: "yellow",
     RecordKind.APPLY_STARTED: "dim",
+    RecordKind.SUPERSEDED: "dim",
 }
 _FINDING_STYLES = {
     PolicyLevel.MANDATORY: "bold red",
