@@ -17,6 +17,7 @@ from gitops.model import Stack
 __all__ = ["FILE", "LEDGER_BRANCH", "Config", "Environment", "parse", "seconds"]
 
 FILE = "gitops.yaml"
+# Fixed: a branch that gitops.yaml could name would let a change choose another, empty ledger to be judged by.
 LEDGER_BRANCH = "gitops/ledger"
 _LONGEST_LEASE = 86400
 _ONE_APPROVAL, _NO_RULES = Approvals(), Gate()
@@ -54,7 +55,6 @@ class Config:
     """
 
     environments: tuple[Environment, ...]
-    ledger: str = LEDGER_BRANCH
     ledger_signers: str = ""
     lease_seconds: int = 120
 

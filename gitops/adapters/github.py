@@ -145,12 +145,12 @@ class GitHub:
             return tuple(sorted(names)) if len(found) < MOST_FILES else None
 
     def members(self, team: str) -> frozenset[str]:
-        """Who belongs to @organisation/team, or to a team below it."""
+        """Who belongs to @organisation/team, or to a team below it. A workflow's own token may not ask for that."""
         from github.NamedUser import NamedUser
         from github.PaginatedList import PaginatedList
 
         organisation, _, slug = team.removeprefix("@").partition("/")
-        with self._asking(f"who belongs to {team}", needs="members: read` of an app, not of a workflow's token, `"):
+        with self._asking(f"who belongs to {team}", needs="organization members: read"):
             address = f"/orgs/{organisation}/teams/{slug}/members"
             return frozenset(one.login for one in PaginatedList(NamedUser, self._client.requester, address, {}))
 

@@ -80,6 +80,79 @@ def test_a_bot_does_not_approve_even_if_it_may_write(github: SimulatedGitHub, nu
     assert approvers(github, number) == []
 
 
+# --- who contributed --------------------------------------------------------------------------------
+
+
+def commit(github: SimulatedGitHub, text: str, by: str = "ada") -> None:
+    """One more commit of the pull request."""
+    CodeHost(adapter(github), PeopleOnGitHub(github), github.remote).commit("feature", text, by=by)
+
+
+def test_the_web_site_that_commits_for_somebody_is_nobody(github: SimulatedGitHub, number: int) -> None:
+    github.git(
+        "update-ref", "refs/heads/feature", github.git("commit-tree", "feature^{tree}", "-p", "feature", "-m", "x")
+    )
+    assert adapter(github).pull_request(number).contributors == ("ada", "somebody")
+
+
+def test_a_commit_whose_address_belongs_to_no_account_is_a_strangers(github: SimulatedGitHub, number: int) -> None:
+    github.strangers.add("mallory@example.com")
+    commit(github, "two", "mallory")
+    found = adapter(github).pull_request(number)
+    assert (found.contributors, found.strangers) == (("ada", "somebody"), ("mallory <mallory@example.com>",))
+
+
+def test_githubs_own_private_address_names_its_account(github: SimulatedGitHub, number: int) -> None:
+    address = "17+eve@users.noreply.github.com"
+    commit(github, f"two\n\nCo-authored-by: Eve <{address}>\nCo-Authored-By: A tool <tool@example.org>")
+    found = adapter(github).pull_request(number)
+    assert (found.contributors, found.strangers) == (("ada", "eve", "somebody"), ())
+
+
+def test_contributors_on_later_pages_count(github: SimulatedGitHub, number: int) -> None:
+    github.largest_page = 2
+    for name in ("bob", "carol", "dan", "eve"):
+        commit(github, f"by {name}", name)
+    assert adapter(github).pull_request(number).contributors == ("ada", "bob", "carol", "dan", "eve", "somebody")
+
+
+def test_each_commit_that_github_does_not_list_is_a_strangers(github: SimulatedGitHub, number: int) -> None:
+    person = "ada <ada@example.com> 1767607200 +0000"
+    many = "".join(
+        f"commit refs/heads/feature\nauthor {person}\ncommitter {person}\ndata 1\nx\n"
+        + ("from refs/heads/feature^0\n" if index == 0 else "")
+        for index in range(252)
+    )
+    github.git("fast-import", "--quiet", text=many)
+    found = adapter(github).pull_request(number)
+    assert [name for name in found.strangers if "does not list" in name] == [
+        f"a commit that GitHub does not list ({index})" for index in (250, 251, 252)
+    ]
+
+
+def test_a_rename_changes_both_paths(github: SimulatedGitHub, number: int) -> None:
+    blob = github.git("rev-parse", "feature:feature.txt")
+    before = github.git("commit-tree", "feature^{tree}", "-p", "main", "-m", "The file is there already")
+    renamed = github.git("mktree", text=f"100644 blob {blob}\trenamed.txt\n")
+    github.git("update-ref", "refs/heads/main", before)
+    github.git("update-ref", "refs/heads/feature", github.git("commit-tree", renamed, "-p", before, "-m", "Rename"))
+    assert adapter(github).files(number) == ("feature.txt", "renamed.txt")
+
+
+def test_files_on_later_pages_count(github: SimulatedGitHub, number: int) -> None:
+    github.largest_page = 1
+    blob = github.git("rev-parse", "feature:feature.txt")
+    tree = github.git("mktree", text="".join(f"100644 blob {blob}\t{name}\n" for name in "abc"))
+    github.git("update-ref", "refs/heads/feature", github.git("commit-tree", tree, "-p", "main", "-m", "Three"))
+    assert adapter(github).files(number) == ("a", "b", "c")
+
+
+def test_a_team_that_the_token_may_not_see_is_a_failure_that_names_the_permission(github: SimulatedGitHub) -> None:
+    with pytest.raises(CodeHostFailed, match="who belongs to @example/secret") as raised:
+        adapter(github).members("@example/secret")
+    assert "`organization members: read`" in raised.value.hint
+
+
 # --- pages ------------------------------------------------------------------------------------------
 
 

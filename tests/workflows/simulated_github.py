@@ -221,7 +221,7 @@ class SimulatedGitHub:
             "merged_at": shapes.instant(merged),
             # On an open pull request GitHub puts its own trial merge here, which is on no branch.
             "merge_commit_sha": pull_request.merged_as or "f" * 40,
-            "commits": len(self.commits_json(pull_request)),
+            "commits": int(self.git("rev-list", "--count", f"{self._before(pull_request)}..{pull_request.head}")),
             "head": shapes.branch_end(self.url, self.repository, pull_request.branch, pull_request.head),
             "base": shapes.branch_end(self.url, self.repository, pull_request.base, base),
         }
@@ -280,7 +280,7 @@ class SimulatedGitHub:
             return True
         return commit in self.git("rev-list", self.follow(pull_request).head, f"^{self._before(pull_request)}").split()
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments: str, text: str | None = None) -> str:
         identity = {
             "GIT_AUTHOR_NAME": "Simulated GitHub",
             "GIT_AUTHOR_EMAIL": "noreply@github.example",
@@ -291,6 +291,7 @@ class SimulatedGitHub:
             ["git", *arguments],
             cwd=self.remote,
             env={**os.environ, **identity},
+            input=text,
             capture_output=True,
             text=True,
             check=True,
