@@ -72,7 +72,7 @@ class Judge:
     def foreseen(self, stack: Stack, history: History) -> tuple[Verdict, Evidence]:
         """The same, with what it was decided by."""
         sets = self._sets(stack, history)
-        situation = self._situation(stack, history, sets)
+        situation = self._situation(stack, history, sets, self.pull_request)
         evidence = gate.gather(None, situation, history)
         if evidence.approved and unknowns(evidence.approved):
             evidence = gate.gather(None, replace(situation, program=self._program(stack)), history)
@@ -80,9 +80,8 @@ class Judge:
 
     def decide(self, fresh: Plan, history: History, resumed: bool) -> tuple[Verdict, Evidence]:
         """The verdict on a fresh plan, and what it was decided by; the host is asked anew. Raises CodeHostFailed."""
-        self.refreshed()
         sets = self._sets(fresh.stack, history)
-        situation = replace(self._situation(fresh.stack, history, sets), resumed=resumed)
+        situation = replace(self._situation(fresh.stack, history, sets, self.refreshed()), resumed=resumed)
         evidence = gate.gather(fresh, situation, history)
         return gate.decide(sets, fresh, evidence), evidence
 
@@ -122,8 +121,10 @@ class Judge:
 
     # --- facts ----------------------------------------------------------------------------------
 
-    def _situation(self, stack: Stack, history: History, sets: tuple[RuleSet, ...]) -> Situation:
-        request, environments = self.pull_request, [one.environment for one in sets]
+    def _situation(
+        self, stack: Stack, history: History, sets: tuple[RuleSet, ...], request: PullRequest | None
+    ) -> Situation:
+        environments = [one.environment for one in sets]
         soaks = {one.before.name for one in sets if one.before and one.environment.gate.soak is not None}
         soaking = {name: self._soaking(name, request, history) for name in soaks}
         host = self._context.host

@@ -112,11 +112,11 @@ class World:
         self.opened = self.host.open(branch, "main", title="Change", author="ada")
         return self.opened
 
-    def preview(self, head: str = "HEAD", **request: Any) -> Review:
-        """Preview into main, on the pull request that was opened last."""
+    def preview(self, head: str = "HEAD", base: str = "origin/main", **request: Any) -> Review:
+        """Preview into main, or into another base, on the pull request that was opened last."""
         git.git(self.clone, "fetch", "--quiet", "origin")
         wanted = {"pull_request": self.opened, **request}
-        return previewing.preview(self.context(), previewing.Request("origin/main", head, **wanted))
+        return previewing.preview(self.context(), previewing.Request(base, head, **wanted))
 
     def reviewed(self, files: Mapping[str, str | None], *approvers: str, branch: str = "feature") -> str:
         """A pull request previewed, approved and merged; the commit it became."""

@@ -1,0 +1,182 @@
+"""`gitops explain`: why a pull request's plans would pass the gate or not, before anybody merges."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from gitops.commands.judging import Judge, must_be_readable
+from gitops.commands.planning import named, standing_release
+from gitops.config import FILE, Config, Environment, parse
+from gitops.context import Context, require_environment
+from gitops.errors import ConfigError, Refused, UsageError, Waiting
+from gitops.flow import values, wording
+from gitops.flow.discover import take_snapshot
+from gitops.flow.gate import Evidence
+from gitops.model import Outcome, Stack, Verdict
+from gitops.views import explanation, terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to explain: a pull request, or a commit of an environment (default: the newest of its branch)."""
+
+    environment: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    pull_request: int | None = None
+    stacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the gate says of each stack that has something to apply, and what it looked at."""
+
+    environment: str
+    commit: str
+    verdicts: Mapping[Stack, tuple[Verdict, Evidence]]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The strictest of the stacks'."""
+        return Verdict(tuple(rule for verdict, _ in self.verdicts.values() for rule in verdict.rules)).outcome
+
+
+def explain(context: Context, request: Request) -> Explanation:
+    """Judge the recorded plans; nothing is previewed, recorded or leased.
+
+    Raises UsageError, ConfigError, CodeHostFailed, RemoteUnreachable, LedgerBroken; Refused when an open pull request
+    conflicts with its base.
+    """
+    settings, environment, commit, shown = _target(context, request)
+    judge = Judge(context, settings, environment, commit, shown)
+    history = context.ledger().history()
+    held = settings.stacks_of(environment, take_snapshot(context.repository, commit).stacks)
+    wanted = [
+        stack
+        for stack in named(held, request.stacks)
+        if request.stacks or standing_release(context, history, stack, commit) is None
+    ]
+    return Explanation(environment.name, commit, {stack: judge.foreseen(stack, history) for stack in wanted})
+
+
+def _target(context: Context, request: Request) -> tuple[Config, Environment, str, int | None]:
+    """Settings, environment and commit, and the number of a pull request that is still open.
+
+    An open pull request is judged as what it would become: its merge into its base as it is now.
+    """
+    number = request.pull_request
+    if number is None:
+        local = context.config(context.repository.resolve("HEAD"))
+        environment = require_environment(local, request.environment, request.branch)
+        tip = _fetched(context, environment.branch)
+        commit, shown = (context.repository.resolve(request.commit) if request.commit else tip), None
+    else:
+        found = context.host.pull_request(number)
+        base = _fetched(context, found.base)
+        environment_branch, shown = found.base, None if found.merged_as else number
+        if not found.merged_as:
+            context.git.fetch(found.head)
+        commit = found.merged_as or context.git.merged(base, found.head)
+        environment = require_environment(context.config(commit), request.environment, environment_branch)
+        if environment.branch != environment_branch:
+            raise UsageError(
+                f"Pull request {number} goes into {environment_branch}, not into {environment.branch}, "
+                f"the branch of {environment.name}.",
+                hint="Leave --environment away.",
+            )
+    settings = context.config(commit)
+    return settings, settings.environment(environment.name), commit, shown
+
+
+def _fetched(context: Context, branch: str) -> str:
+    """The branch's newest commit, brought here."""
+    tip = context.repository.branch_head(branch)
+    context.git.fetch(f"refs/heads/{branch}")
+    return tip
+
+
+def check(context: Context) -> str:
+    """A sentence on gitops.yaml as it lies in the working tree. Raises ConfigError for what is wrong with it."""
+    file = context.repository.root / FILE
+    if not file.is_file():
+        raise ConfigError(FILE, "there is no such file", hint="It names the environments; see docs/guide.md.")
+    environments = parse(file.read_bytes()).environments
+    must_be_readable(environments)
+    expressions = sum(len(one.expressions) for one in environments)
+    return (
+        f"{FILE} is right: {wording.plural(len(environments), 'environment')}, "
+        f"{wording.plural(expressions, 'expression')} in CEL."
+    )
+
+
+def as_document(found: Explanation) -> dict[str, object]:
+    """The JSON form."""
+    return {
+        "format": 1,
+        "environment": found.environment,
+        "commit": found.commit,
+        "outcome": found.outcome.value,
+        "stacks": [
+            {
+                "stack": stack.label,
+                "plan_digest": evidence.approved.plan_digest if evidence.approved else None,
+                "outcome": verdict.outcome.value,
+                "rules": values.pack(verdict.rules),
+            }
+            for stack, (verdict, evidence) in found.verdicts.items()
+        ],
+    }
+
+
+@click.command("explain", short_help="Say why a change would pass the gate, or not.")
+@click.argument("stacks", nargs=-1, metavar="[STACK]...")
+@click.option("--pull-request", type=int, metavar="NUMBER", help="An open or merged pull request.")
+@click.option("--commit", metavar="COMMIT", help="A commit of the environment's branch. Default: the branch's newest.")
+@click.option("--environment", metavar="NAME", help="Default: the environment that follows the branch.")
+@click.option("--check", "only_check", is_flag=True, help="Check gitops.yaml as it lies here, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def command(
+    context: Context,
+    /,
+    stacks: tuple[str, ...],
+    pull_request: int | None,
+    commit: str | None,
+    environment: str | None,
+    only_check: bool,
+    as_json: bool,
+) -> None:
+    """Say why the reviewed plans would pass the gate or not: every rule, what it looked at, and what to do.
+
+    Nothing is previewed: at the apply, a fresh preview must come to the same plan.
+
+    \b
+    gitops explain --pull-request 5
+    gitops explain --environment prod
+    gitops explain --check
+    """
+    if only_check:
+        if stacks or pull_request is not None or commit or environment:
+            raise UsageError("--check looks at gitops.yaml only.", hint="Leave the other arguments away.")
+        click.echo(check(context))
+        return
+    if commit and pull_request is not None:
+        raise UsageError("Name a commit or a pull request, not both.")
+    branch = (
+        None
+        if environment or pull_request is not None
+        else context.environment.get("GITHUB_REF_NAME") or context.git.text("rev-parse", "--abbrev-ref", "HEAD")
+    )
+    found = explain(context, Request(environment, branch, commit, pull_request, stacks))
+    if as_json:
+        click.echo(json.dumps(as_document(found), indent=2))
+    else:
+        terminal.console(sys.stdout).print(explanation.view(found.environment, found.commit, found.verdicts))
+    stopped = [stack.label for stack, (verdict, _) in found.verdicts.items() if verdict.outcome is found.outcome]
+    if found.outcome is Outcome.REFUSE:
+        raise Refused(f"{wording.listed(stopped)} would not be applied.", hint="Each rule above says what to do.")
+    if found.outcome is Outcome.WAIT:
+        raise Waiting(f"{wording.listed(stopped)} would not be applied yet.", hint="Each rule above says what to do.")
