@@ -20,6 +20,7 @@ _VERBS = {
     "affected": "gitops.commands.affected:command",
     "preview": "gitops.commands.preview:command",
     "up": "gitops.commands.up:command",
+    "repair": "gitops.commands.repair:command",
     "status": "gitops.commands.status:command",
     "log": "gitops.commands.log:command",
     "demo": "gitops.commands.demo:command",

@@ -108,7 +108,9 @@ class EngineReader(Protocol):
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """The stack's outputs, secrets masked."""
 
-    def unsettled(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+    def unsettled(
+        self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
         """What `EngineWriter.settle` would do, a sentence for each thing; the providers are asked, nothing is done.
 
         Raises EngineFailed when something cannot be settled.
@@ -134,11 +136,14 @@ class EngineWriter(Protocol):
         rest is left, and the reason is raised.
         """
 
-    def settle(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+    def settle(
+        self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
         """Bring the state to the truth after a run that was cut off, if one is known.
 
         Ends what processes it left on this machine, frees the backend's lock it held, and settles its pending
-        operations: adopts what exists, drops the rest. Returns a sentence for each thing done. Raises EngineFailed
+        operations: adopts what exists, drops the rest. `told` is what a person found out about pending creates:
+        URN → id, empty for what does not exist. Returns a sentence for each thing done. Raises EngineFailed
         when something cannot be settled, Waiting when somebody who may be alive holds the backend's lock.
         """
 

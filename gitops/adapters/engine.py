@@ -24,6 +24,7 @@ from gitops.flow import options, reuse, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
 from gitops.flow.events import typed as read_events
+from gitops.flow.repair_rules import Rules
 from gitops.flow.steps import Background
 from gitops.model import CutOff, EngineRun, ResourceStep, StartState
 from gitops.ports import Preview
@@ -137,18 +138,23 @@ class PulumiEngine:
         events, seconds = self._events(work, on_progress, must_stop)
         return previews.read(events, seconds=seconds)
 
-    def unsettled(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+    def unsettled(
+        self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
         """See `EngineReader.unsettled`."""
         found = leftovers.find(self._process, folder, stack, left_by)
         if found.unreadable:
             return found.sentences
-        settled = repair.look(self._process, folder, stack, self._export(folder, stack))
+        settled = repair.look(self._process, folder, stack, self._export(folder, stack), Rules(told=told or {}))
         return (*found.sentences, *(settled.told if settled else ()))
 
-    def settle(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+    def settle(
+        self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
         """See `EngineWriter.settle`."""
         ended = leftovers.clear(self._process, folder, stack, left_by)
-        return (*ended, *repair.settle(self._process, folder, stack, self._export(folder, stack)))
+        rules = Rules(told=told or {})
+        return (*ended, *repair.settle(self._process, folder, stack, self._export(folder, stack), rules))
 
     def _events(
         self,

@@ -48,6 +48,9 @@ def look(
     Raises EngineFailed when one operation cannot be settled.
     """
     operations = _pending(stack, deployment)
+    strangers = rules.told.keys() - {one.urn for one in operations}
+    if strangers:
+        raise _cannot(stack, [f"{urn} has no operation pending" for urn in sorted(strangers)])
     if not operations:
         return None
     places = [(one, flow.where(one, deployment, rules)) for one in operations]
@@ -65,6 +68,9 @@ def look(
     # Nothing carries its tags, or what does is in the state already as another resource.
     nothing += [(one, "it had not been created") for one, _ in ids if id(one) not in asked]
     answered = _ask(process, folder, stack, deployment, questions)
+    missing = [probe.pending for probe, state in answered if state is None and rules.told.get(probe.pending.urn)]
+    if missing:
+        raise _cannot(stack, [_refusal(one, f"its provider finds no {rules.told[one.urn]}") for one in missing])
     settled = flow.settle(deployment, nothing, answered)
     if settled.refusals:
         raise _cannot(stack, settled.refusals)
@@ -173,7 +179,7 @@ def _cannot(stack: str, reasons: Sequence[str]) -> EngineFailed:
         f"Could not settle what is pending in stack {stack}; its state is untouched. {'. '.join(reasons)}.",
         diagnostics=tuple(reasons),
         hint=(
-            "Look whether it exists. What exists: `pulumi import <type> <name> <id> --parent <urn>` (or delete it). "
-            f"Then `pulumi refresh --clear-pending-creates --stack {stack}`, and run the same command again."
+            f"Look whether it exists, and say so: `gitops repair {stack} --exists URN=ID` or "
+            f"`gitops repair {stack} --absent URN`."
         ),
     )

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from gitops.adapters.interrupts import noted
 from gitops.commands.affected import find_affected
-from gitops.context import Context
+from gitops.config import Environment
+from gitops.context import Context, require_environment
 from gitops.errors import GitFailed, UsageError
 from gitops.flow import plan as plans
 from gitops.flow import reuse
@@ -82,6 +83,23 @@ class Program:
         }
         config = digests.pop(config_file, "")
         return Inputs(files=digests, config=config, versions=versions, ambient=self.context.ambient)
+
+
+def newest(context: Context, name: str | None, branch: str | None) -> tuple[Environment, str]:
+    """The environment of that name, else of that branch, and the newest commit of its branch, brought here.
+
+    Raises UsageError, RemoteUnreachable.
+    """
+    local = context.config(context.repository.resolve("HEAD"))
+    environment = require_environment(local, name, branch)
+    tip = context.repository.branch_head(environment.branch)
+    context.git.fetch(f"refs/heads/{environment.branch}")
+    return environment, tip
+
+
+def current_branch(context: Context) -> str:
+    """The branch that this job was started for, or that is checked out."""
+    return context.environment.get("GITHUB_REF_NAME") or context.git.text("rev-parse", "--abbrev-ref", "HEAD")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a run that was cut off left behind: who that was, and how to settle it under the stack's lease."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from gitops.commands.holding import Held
@@ -29,9 +30,10 @@ def left_by(lease: Held, history: History) -> CutOff | None:
     return None
 
 
-def settle(lease: Held, folder: Path, history: History) -> tuple[str, ...]:
+def settle(lease: Held, folder: Path, history: History, told: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """End what is left, free its locks, and bring the state to the truth; a sentence for each thing done.
 
+    `told` is what a person found out about pending creates, as `EngineWriter.settle` has it.
     Raises EngineFailed when something cannot be settled, Waiting when somebody outside of the pipeline is at work.
     """
-    return lease.context.engine.settle(folder, lease.stack.name, left_by(lease, history))
+    return lease.context.engine.settle(folder, lease.stack.name, left_by(lease, history), told)

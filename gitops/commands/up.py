@@ -20,9 +20,17 @@ from gitops.commands.break_glass import BreakGlass
 from gitops.commands.duration import WAIT
 from gitops.commands.holding import Held, hold
 from gitops.commands.judging import Judge
-from gitops.commands.planning import checked_out, contains, named, side_by_side, standing_release
+from gitops.commands.planning import (
+    checked_out,
+    contains,
+    current_branch,
+    named,
+    newest,
+    side_by_side,
+    standing_release,
+)
 from gitops.config import Config, Environment
-from gitops.context import Context, require_environment
+from gitops.context import Context
 from gitops.errors import GitOpsError, Refused, Waiting
 from gitops.flow import record as records
 from gitops.flow import values, wording
@@ -217,10 +225,7 @@ def _skip(run: Run, needless: StackResult) -> StackResult:
 
 def _target(context: Context, request: Request) -> tuple[Config, Environment, str]:
     """The settings, environment and commit to apply. The commit's own gitops.yaml counts: it was reviewed with it."""
-    local = context.config(context.repository.resolve("HEAD"))
-    environment = require_environment(local, request.environment, request.branch)
-    tip = context.repository.branch_head(environment.branch)
-    context.git.fetch(f"refs/heads/{environment.branch}")
+    environment, tip = newest(context, request.environment, request.branch)
     commit = context.repository.resolve(request.commit) if request.commit else tip
     if not context.repository.is_ancestor(commit, tip):
         raise Refused(
@@ -293,11 +298,7 @@ def command(
     gitops up --dry-run --break-glass "the shop is down"
     gitops up --break-glass "the shop is down" --plan 4f0c2a9e13b7
     """
-    branch = (
-        None
-        if environment
-        else context.environment.get("GITHUB_REF_NAME") or context.git.text("rev-parse", "--abbrev-ref", "HEAD")
-    )
+    branch = None if environment else current_branch(context)
     glass = break_glass.asked(reason, plans, dry_run=dry_run)
     try:
         results = up(context, Request(environment, branch, commit, tuple(stacks), dry_run, wait, glass))

@@ -137,11 +137,15 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Rules:
-    """Type → templates of its id over its inputs; type → how its tags are asked for; type → why nothing can be left."""
+    """Type → templates of its id over its inputs; type → how its tags are asked for; type → why nothing can be left.
+
+    `told` is what a person found out: URN → the id of what its create left, empty where it left nothing.
+    """
 
     ids: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _IDS)
     tagged: Mapping[str, tuple[str, str, bool]] = field(default_factory=lambda: _TAGGED)
     nothing: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 RULES = Rules()

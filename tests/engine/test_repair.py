@@ -26,6 +26,7 @@ from tests.support.sandbox import Sandbox
 pytestmark = pytest.mark.engine
 
 LEFT = CutOff(RUN)
+URN = "urn:pulumi:dev::killed::slow:index:Thing::"
 SLOW_RULES = Rules(ids={"slow:index:Thing": ("{name}",)})
 SLOW = """
 import os
@@ -113,8 +114,19 @@ def test_what_nothing_can_find_stops_the_run_and_leaves_the_state_alone(slow: St
     with pytest.raises(EngineFailed, match="no rule says what its id would be") as refusal:
         settle(slow, Rules())
     assert "urn:pulumi:dev::killed::slow:index:Thing::made of type slow:index:Thing" in refusal.value.message
-    assert "pulumi refresh --clear-pending-creates --stack dev" in refusal.value.hint
+    assert "gitops repair dev --exists URN=ID" in refusal.value.hint
     assert slow.deployment() == before
+    told_wrongly = Rules(told={f"{URN}made": "made-nowhere", f"{URN}late": ""})
+    with pytest.raises(EngineFailed, match="its provider finds no made-nowhere"):
+        settle(slow, told_wrongly)
+    with pytest.raises(EngineFailed, match="nobody has no operation pending"):
+        settle(slow, Rules(told={f"{URN}nobody": "x"}))
+    assert slow.deployment() == before
+    (made,) = (path.stem for path in cloud.folder.glob("made-*.json"))
+    told = settle(slow, Rules(told={f"{URN}made": made, f"{URN}late": ""}))
+    assert f"Thing made had been created without being recorded; adopted as {made}" in told
+    assert "the pending create of Thing late is dropped: somebody looked, and it is not there" in told
+    assert slow.pending() == []
 
 
 def test_a_state_whose_write_was_cut_short_is_readable_again(slow: Stack) -> None:

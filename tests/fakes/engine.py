@@ -55,6 +55,7 @@ class FakeEngine:
     during_apply: Callable[[], None] = nothing
     applied: list[str] = field(default_factory=list)
     previews: list[str] = field(default_factory=list)
+    told: dict[str, str] = field(default_factory=dict)
     cut_off: list[CutOff | None] = field(default_factory=list)
 
     def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
@@ -121,15 +122,21 @@ class FakeEngine:
             on_progress(ResourceStep(change.urn, TYPE, change.operation.value, done=True))
         return EngineRun(changes, 0)
 
-    def unsettled(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+    def unsettled(
+        self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
         """What settling will tell."""
+        self.told.update(told or {})
         return self.settled
 
-    def settle(self, folder: Path, stack: str, left_by: CutOff | None = None) -> tuple[str, ...]:
+    def settle(
+        self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
         """Drop what is pending, and tell what the test says."""
         self.cut_off.append(left_by)
         self.pending.pop(stack, None)
-        return self.settled
+        self.settled, told_now = (), self.settled
+        return told_now
 
 
 def _wanted(folder: Path, stack: str) -> Sizes:
