@@ -231,8 +231,9 @@ def _section(review: StackReview) -> Section:
     plan = review.result
     opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}", *_drift(plan), *_findings(plan)]
     digests = [markdown.code(wording.short(digest)) for digest in (plan.plan_digest, plan.input_digest)]
-    spared = f" · {wording.same_inputs(review.same_as)}" if review.same_as else ""
-    footer = f"<sub>plan {digests[0]} · inputs {digests[1]} · {plan.unchanged:,} unchanged{spared}</sub>"
+    facts = [f"plan {digests[0]}", f"inputs {digests[1]}", f"{plan.unchanged:,} unchanged", *wording.hidden(plan)]
+    facts += [wording.same_inputs(review.same_as)] if review.same_as else []
+    footer = f"<sub>{' · '.join(facts)}</sub>"
     closing = [*_why(review.affected.reasons), "", footer]
     return Section(opening, closing, [layout.entry(change) for change in review.changes])
 

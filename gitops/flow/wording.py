@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
 from gitops.flow.values import top_level
+from gitops.flow.plan import unknowns
 from gitops.model import (
     Diagnostic,
     Drift,
@@ -186,6 +187,12 @@ def _is_provider_upgrade(change: ResourceChange) -> bool:
 def ordered(changes: Iterable[ResourceChange]) -> tuple[ResourceChange, ...]:
     """The changes as a reviewer wants them: what destroys first, then by type and name."""
     return tuple(sorted(changes, key=lambda change: (weight(change), change.operation, change.type, change.urn)))
+
+
+def hidden(plan: Plan) -> list[str]:
+    """How many values the plan cannot show, if there are any."""
+    count = len(unknowns(plan))
+    return [f"{plural(count, 'value')} known only after the apply"] if count else []
 
 
 def same_inputs(recorded: Plan) -> str:

@@ -111,7 +111,7 @@ def plan(plan: Plan) -> RenderableType:
     lines = Lines()
     lines.add(f"{clip(plan.stack.label)}: {wording.tally(plan.changes) or 'no changes'}", "bold")
     digests = f"plan {short(plan.plan_digest)}  inputs {short(plan.input_digest)}  commit {short(plan.commit)}"
-    lines.add(f"  {digests}  {plan.unchanged:,} unchanged", "dim", hang=4)
+    lines.add("  ".join(("", digests, f"{plan.unchanged:,} unchanged", *wording.hidden(plan))), "dim", hang=4)
     for fate, which in wording.drift(plan):
         lines.add(f"  {fate}: {which}", "yellow", hang=4)
     for finding in wording.findings(plan):

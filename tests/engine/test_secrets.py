@@ -112,3 +112,44 @@ def test_a_secret_is_nowhere_but_in_the_encrypted_state(tmp_path: Path) -> None:
 
 
 ROTATED = {"tiny:pw": f"{CANARY}-rotated", "gitops:digestKey": "0f" * 32}
+
+
+def test_a_rotated_digest_key_voids_approvals_and_says_so(tmp_path: Path) -> None:
+    """The commands are those of docs/decisions/0004-keyed-secret-digests.md."""
+    journey = Journey.begin(tmp_path, WANTED, {"tiny:pw": CANARY})
+    journey.host.merge(journey.review())
+    assert "released" in journey.gitops("up", "--environment", "dev")
+    scaled = {**WANTED, "things": {"one": {"size": 20, "password": {"secret": "pw"}}}}
+    journey.branch("scale")
+    journey.push({"wanted.json": json.dumps(scaled)})
+    approved = journey.review()
+
+    journey.branch("rotate")
+    rotate = "openssl rand -hex 32 | pulumi config set --secret gitops:digestKey --stack dev"
+    assert rotate in DECISION.read_text()
+    subprocess.run(["bash", "-c", rotate], cwd=journey.clone, env=journey.tiny.environment, check=True)
+    journey.push({})
+    rotation = journey.review()
+    (body,) = journey.host.comments(rotation)
+    assert "nothing changes" in body
+    journey.host.merge(rotation)
+    assert "released" in journey.gitops("up", "--environment", "dev")
+
+    journey.host.merge(approved)
+    told = journey.gitops("up", "--environment", "dev", expect=3)
+    assert "the digest key was rotated" in told
+    assert "size: 12 → 20" not in told.partition("What the apply would do differently")[2].partition("\n\n")[0]
+    git(journey.clone, "checkout", "--quiet", "scale")
+    journey.preview(approved)
+    journey.host.approve(approved, "bob")
+    assert "released" in journey.gitops("up", "--environment", "dev")
+    plans = [
+        record["body"]["plan"] for record in json.loads(journey.gitops("log", "--json")) if record["kind"] == "plan"
+    ]
+    under_old, under_new = (plan for plan in plans if plan["changes"] and plan["start"]["resources"])
+    assert under_old["changes"] == under_new["changes"]
+    assert under_old["inputs"]["digest_key"] != under_new["inputs"]["digest_key"]
+    assert under_old["start"]["digest"] != under_new["start"]["digest"]
+
+
+DECISION = Path(__file__).parents[2] / "docs" / "decisions" / "0004-keyed-secret-digests.md"

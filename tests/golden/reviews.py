@@ -20,7 +20,7 @@ from gitops.model import (
     UnknownValue,
     Verdict,
 )
-from tests.support.plans import DEV, add, change, plan, remove, review, reviewed, update, urn
+from tests.support.plans import DEV, HEAD, add, change, plan, remove, review, reviewed, update, urn
 
 BUCKET = "gitops:infra:Bucket$aws:s3/bucket:Bucket"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -217,8 +217,17 @@ def drift() -> Review:
     return review(reviewed(replace(plan(mended, again), drift=found)))
 
 
+def spared() -> Review:
+    recorded = replace(
+        plan(change(Operation.UPDATE, DEPLOYMENT, "web", update("spec.replicas", 2, 3))), commit="d" * 40
+    )
+    gone = (Stack("shop", "old"), Stack("shop", "older"))
+    return review(replace(reviewed(replace(recorded, commit=HEAD)), same_as=recorded), undeclared=gone)
+
+
 GOLDEN: dict[str, Callable[[], Review]] = {
     "nothing-changes": nothing,
+    "spared": spared,
     "creates": creates,
     "updates": updates,
     "replaces": replaces,

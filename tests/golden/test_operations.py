@@ -10,12 +10,15 @@ from rich.console import Console, RenderableType
 
 from gitops.errors import ConfigError, EngineFailed, GitOpsError, Refused, RemoteUnreachable, Waiting
 from gitops.flow.compare import compare
+from gitops.flow.movers import movers
 from gitops.flow.status import EnvironmentStatus, LastApply
 from gitops.model import (
+    Commit,
     Drift,
     FileChange,
     FileStatus,
     Holder,
+    Inputs,
     Lease,
     Operation,
     Outcome,
@@ -41,6 +44,11 @@ deleted = change(Operation.DELETE, BUCKET, "logs")
 KEPT, MOVED = urn(BUCKET, "kept"), urn(DEPLOYMENT, "web")
 STATE = start({KEPT: "k", MOVED: "1", urn(BUCKET, "left"): "l"})
 STATE_AFTER = start({KEPT: "k", MOVED: "2", urn(BUCKET, "by-hand"): "b"}, pending=(urn(BUCKET, "half-made"),))
+
+
+def pointing_at(region: str, server: str) -> Inputs:
+    return replace(inputs(), ambient={"AWS_REGION": region, "Kubernetes server": f"sha256:{server}"})
+
 
 DRIFTED = Drift(MOVED, DEPLOYMENT, (update("spec.replicas", 2, 5),))
 
@@ -71,6 +79,14 @@ REFUSALS: dict[str, tuple[Plan, Plan]] = {
         plan(change(Operation.UPDATE, BUCKET, "s", update("token", SecretValue("d1"), SecretValue("d2")))),
         plan(change(Operation.UPDATE, BUCKET, "s", update("token", SecretValue("d1"), SecretValue("d3")))),
     ),
+    "ambient": (
+        plan(scaled, origin=pointing_at("eu-west-1", "a" * 64)),
+        plan(scaled, origin=pointing_at("eu-west-2", "b" * 64)),
+    ),
+    "digest-key": (
+        plan(scaled, origin=replace(inputs(config="c1"), digest_key="k1"), state=start({MOVED: "1"})),
+        plan(scaled, origin=replace(inputs(config="c2"), digest_key="k2"), state=start({MOVED: "2"})),
+    ),
 }
 
 ERRORS: dict[str, GitOpsError] = {
@@ -98,6 +114,17 @@ def shown(view: RenderableType) -> str:
 def test_a_refusal_says_what_moved(name: str, golden: Callable[[str, str], None]) -> None:
     approved, fresh = REFUSALS[name]
     golden(f"refusal-{name}.txt", shown(terminal.difference(compare(approved, fresh), approved, fresh)))
+
+
+def test_a_refusal_says_who_moved_what(golden: Callable[[str, str], None]) -> None:
+    approved = plan(scaled, state=start({MOVED: "1"}), origin=inputs({"infra/web.py": "1"}))
+    fresh = replace(plan(scaled, state=start({MOVED: "2"}), origin=inputs({"infra/web.py": "2"})), commit="e" * 40)
+    later = NOW + timedelta(minutes=5)
+    applied = Record(7, "", RecordKind.APPLIED, later, "grace", "dev", approved.stack.label, "d" * 40)
+    commit = Commit("d" * 40, "Grace", later, "Make the web larger", ("infra/web.py",))
+    differs = compare(approved, fresh)
+    by = movers(differs, (approved, fresh), (applied,), (commit,))
+    golden("refusal-movers.txt", shown(terminal.difference(differs, approved, fresh, by)))
 
 
 @pytest.mark.parametrize("name", ERRORS)
