@@ -7,7 +7,6 @@ engine already works.
 
 import importlib
 import json
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters import leftovers, repair
+from gitops.adapters import leftovers, repair, scratch
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
@@ -58,9 +57,9 @@ class PulumiEngine:
 
     def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
         """See `EngineReader.preview`. A stack that was never created is previewed on an empty scratch backend."""
-        with tempfile.TemporaryDirectory(prefix="gitops-preview-") as scratch, ThreadPoolExecutor(1) as beside:
-            saved = save_plan or Path(scratch) / "plan.json"
-            told = Path(scratch) / "preview.json"
+        with scratch.folder("preview") as private, ThreadPoolExecutor(1) as beside:
+            saved = save_plan or private / "plan.json"
+            told = private / "preview.json"
             # The JSON is the only place that has every option of a resource, and only with those that stay the same.
             arguments = ["preview", "--refresh", "--stack", stack, "--save-plan", str(saved), "--json", "--show-sames"]
             # All that does not need the preview's result happens while the engine works.
@@ -76,7 +75,7 @@ class PulumiEngine:
                 deployment = exporting.result()
                 if deployment:
                     raise
-                work = replace(work, process=self._process.with_backend(f"file://{scratch}"))
+                work = replace(work, process=self._process.with_backend(private.as_uri()))
                 work.process.must(folder, ["stack", "init", stack], f"create {stack} in a scratch backend")
                 events, seconds = self._events(work, output=told)
             document: Mapping[str, Any] = json.loads(saved.read_bytes())

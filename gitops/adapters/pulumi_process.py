@@ -8,7 +8,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import IO, Any
 
 import psutil
 
+from gitops.adapters import scratch
 from gitops.adapters.interrupts import Noted, noted
 from gitops.errors import EngineFailed, ToolMissing
 from gitops.flow.lease import GRACE
@@ -53,6 +53,10 @@ class PulumiProcess:
     def with_backend(self, url: str) -> "PulumiProcess":
         """The same on another state backend."""
         return replace(self, environment={**self.environment, "PULUMI_BACKEND_URL": url})
+
+    def with_temporary(self, folder: Path) -> "PulumiProcess":
+        """The same with another folder for temporary files."""
+        return replace(self, environment={**self.environment, "TMPDIR": str(folder)})
 
     def run(self, folder: Path, arguments: Sequence[str]) -> Finished:
         """Run a short command to its end without events; an interrupt waits for that end, a second one does not."""
@@ -98,14 +102,16 @@ class PulumiProcess:
         with (
             os.fdopen(reading, "rb", buffering=0) as log,
             # The Kubernetes provider leaves copies of the kubeconfig, token included, among the temporary files.
-            tempfile.TemporaryDirectory(prefix="gitops-run-") as private,
+            scratch.shared_folder("run") as (private, lock),
             (output or Path(os.devnull)).open("wb") as written,
             noted() as interrupts,
         ):
-            own = replace(self, environment={**self.environment, "TMPDIR": private})
+            own = self.with_temporary(private)
             try:
                 _stop_if(interrupts.count > 0)
-                process = own._start(folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing,), written)
+                process = own._start(
+                    folder, [*arguments, "--event-log", f"/dev/fd/{writing}"], (writing, lock), written
+                )
             finally:
                 os.close(writing)
             watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)

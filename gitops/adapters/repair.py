@@ -7,13 +7,12 @@ everything is answered. A repair that is killed has changed nothing and is done 
 import json
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gitops.adapters import aws_lookup
+from gitops.adapters import aws_lookup, scratch
 from gitops.adapters.pulumi_process import PulumiProcess
 from gitops.errors import EngineFailed
 from gitops.flow import plan as plans
@@ -34,7 +33,7 @@ def settle(
     settled = look(process, folder, stack, deployment, rules)
     if settled is None:
         return ()
-    with tempfile.TemporaryDirectory(prefix="gitops-repair-") as private:
+    with scratch.folder("repair") as private:
         doing = f"write the repaired state of stack {stack}"
         process.must(folder, _import(private, stack, settled.document), doing)
     return settled.told
@@ -93,22 +92,22 @@ def _ask(
     """Let the providers read each probed resource; what does not exist is gone after the refresh."""
     answered: list[flow.Answer] = []
     for asked in flow.rounds(questions):
-        with tempfile.TemporaryDirectory(prefix="gitops-repair-") as private:
-            backend = Path(private) / "state"
+        with scratch.folder("repair") as private:
+            backend = private / "state"
             backend.mkdir()
-            scratch = process.with_backend(backend.as_uri())
+            beside = process.with_backend(backend.as_uri()).with_temporary(private)
             doing = f"find out what the killed update of stack {stack} left"
-            scratch.must(folder, ["stack", "init", stack, "--no-select"], doing)
-            scratch.must(folder, _import(private, stack, flow.probe_document(deployment, asked)), doing)
-            scratch.must(folder, ["refresh", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs"], doing)
-            refreshed = json.loads(scratch.must(folder, ["stack", "export", "--stack", stack], doing))
+            beside.must(folder, ["stack", "init", stack, "--no-select"], doing)
+            beside.must(folder, _import(private, stack, flow.probe_document(deployment, asked)), doing)
+            beside.must(folder, ["refresh", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs"], doing)
+            refreshed = json.loads(beside.must(folder, ["stack", "export", "--stack", stack], doing))
         answered += flow.answers(asked, refreshed)
     return answered
 
 
-def _import(private: str, stack: str, document: Mapping[str, Any]) -> list[str]:
+def _import(private: Path, stack: str, document: Mapping[str, Any]) -> list[str]:
     """The arguments that import a document through a file in a folder of mode 0700; secrets stay ciphertext."""
-    file = Path(private) / "deployment.json"
+    file = private / "deployment.json"
     file.write_text(json.dumps(document))
     return ["stack", "import", "--stack", stack, "--file", str(file)]
 

@@ -4,13 +4,13 @@ import contextlib
 import hashlib
 import hmac
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from gitops.adapters import scratch
 from gitops.adapters.pulumi_process import PulumiProcess
 from gitops.errors import EngineFailed
 from gitops.flow import values
@@ -60,8 +60,8 @@ def _digests(
     process: PulumiProcess, folder: Path, stack: str, settings: Mapping[str, Any], texts: list[str]
 ) -> list[str]:
     config: dict[str, Any] = {f"secret:{i}": {"secure": text} for i, text in enumerate(texts)}
-    with tempfile.TemporaryDirectory(prefix="gitops-secrets-") as private:
-        file = Path(private) / "Pulumi.yaml"
+    with scratch.folder("secrets") as private:
+        file = private / "Pulumi.yaml"
         file.write_text(yaml.safe_dump({**settings, "config": {**config, **settings["config"]}}))
         arguments = ["config", "--stack", stack, "--config-file", str(file), "--show-secrets", "--json"]
         clear = json.loads(process.must(folder, arguments, f"compare the secrets of stack {stack}"))

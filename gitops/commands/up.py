@@ -5,7 +5,6 @@ each is applied, verified and recorded, in the order of what reads from what.
 """
 
 import json
-import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from gitops.adapters import scratch
 from gitops.commands import applying, break_glass
 from gitops.commands.applying import Prepared, Run, tell
 from gitops.commands.break_glass import BreakGlass
@@ -90,7 +90,7 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
         break_glass.must_be_allowed(judge, context.holder.name)
     with (
         checked_out(context, commit) as program,
-        tempfile.TemporaryDirectory(prefix="gitops-plan-") as scratch,
+        scratch.folder("plan") as private,
         ExitStack() as holding,
     ):
         run = Run(context, environment, context.ledger(), program, judge, request.dry_run, request.glass)
@@ -106,7 +106,7 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
         needless = _needless(run, wanted, history)
         held = {stack: lease for stack, lease in leases.items() if stack not in needless}
         _must_be_foreseen(run, held, history)
-        work = _Work(run, held, history, Path(scratch))
+        work = _Work(run, held, history, private)
         done = {one.stack: one for one in (*(_skip(run, one) for one in needless.values()), *work.results())}
         return tuple(done[stack] for wave in program.in_order(wanted) for stack in wave)
 
