@@ -19,6 +19,7 @@ from gitops.errors import GitOpsError
 _VERBS = {
     "affected": "gitops.commands.affected:command",
     "preview": "gitops.commands.preview:command",
+    "explain": "gitops.commands.explain:command",
     "up": "gitops.commands.up:command",
     "repair": "gitops.commands.repair:command",
     "status": "gitops.commands.status:command",

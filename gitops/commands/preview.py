@@ -10,6 +10,7 @@ import click
 
 from gitops.commands.affected import default_base, find_affected
 from gitops.commands.duration import WAIT
+from gitops.commands.judging import must_be_readable
 from gitops.commands.planning import Program, checked_out, named, side_by_side, standing_release
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
@@ -57,6 +58,7 @@ def preview(context: Context, request: Request) -> Review:
     unborn = base == repository.empty_tree()
     commit = head if unborn else context.git.merged(base, head)
     settings = context.config(commit)
+    must_be_readable(settings.environments)
     environment = require_environment(settings, request.environment, _branch(context, request.base))
     ledger = context.ledger()
     history = ledger.history()

@@ -132,6 +132,12 @@ def test_check_reads_the_file_as_it_lies_there(world: World, capsys: pytest.Capt
     assert run(["-C", str(world.clone), "explain", "--check"]) == 2
 
 
+def test_a_preview_tells_of_a_rule_that_cannot_be_read(world: World) -> None:
+    world.open({"gitops.yaml": rules(prod="gate: {auto_approve: plan.delets == 0}")})
+    with pytest.raises(ConfigError, match=r"gitops.yaml:5: environments\[1\].gate.auto_approve: plan has no field"):
+        world.preview()
+
+
 # --- rules in a repository --------------------------------------------------------------------------
 
 
@@ -190,7 +196,7 @@ def test_the_rules_of_a_released_environment_hold_for_a_stack_that_it_never_rele
 
 
 def test_a_commit_whose_rules_cannot_be_read_is_not_applied(world: World) -> None:
-    world.reviewed({DEV_FILE: wanting(web=20), "gitops.yaml": rules(dev="gate: {auto_approve: 'plan.x'}")}, "bob")
+    world.host.merge(world.open({DEV_FILE: wanting(web=20), "gitops.yaml": rules(dev="gate: {auto_approve: plan.x}")}))
     with pytest.raises(ConfigError, match="plan has no field 'x'"):
         world.up()
     assert world.engine.states["dev"] == {"web": 12}
