@@ -3,6 +3,7 @@
 import getpass
 import os
 import socket
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,10 +78,26 @@ class Context:
         return parse(self.repository.read(commit, FILE))
 
     def ledger(self) -> Ledger:
-        """The ledger on the remote."""
-        from gitops.adapters.ledger import GitLedger
+        """The ledger on the remote, signed as gitops.yaml of the checked-out commit says. Raises ConfigError."""
+        return self._ledger
 
-        return GitLedger(self.git)
+    @cached_property
+    def _ledger(self) -> Ledger:
+        from gitops.adapters.ledger import GitLedger, Options
+
+        head = self.repository.resolve("HEAD")
+        path = self.config(head).ledger_signers
+        signers = b""
+        if path:
+            signers = self.repository.read(head, path) if path in self.repository.paths(head) else b""
+            if not signers.strip():
+                raise ConfigError(
+                    FILE,
+                    f"{path} lists nobody at commit {head[:12]}",
+                    key="ledger.signers",
+                    hint="One line for each signer: NAME KEYTYPE PUBLICKEY, see docs/ledger.md.",
+                )
+        return GitLedger(self.git, Options(signers, lambda text: print(text, file=sys.stderr)))  # noqa: T201 - progress
 
     @cached_property
     def leases(self) -> Leases:

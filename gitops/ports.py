@@ -148,11 +148,36 @@ class EngineWriter(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerReport:
+    """What a whole reading of the ledger found: how many records, and how many are signed by whom.
+
+    `head` is the commit it ends with, `seen` the one that this clone had seen before; empty where there is none.
+    """
+
+    records: int
+    signers: Mapping[str, int]
+    head: str
+    seen: str
+
+
 class LedgerReader(Protocol):
     """The append-only record of everything."""
 
     def history(self) -> "History":
         """The verified history, fetched from the remote now. Raises RemoteUnreachable, LedgerBroken."""
+
+    def verify(self) -> LedgerReport:
+        """Read all of it again, with every signature, whatever was verified before.
+
+        Raises RemoteUnreachable, LedgerBroken.
+        """
+
+    def accept_rewritten(self) -> LedgerReport:
+        """Forget the head that was seen, and start over from what the remote has now, if that is whole.
+
+        Raises RemoteUnreachable, LedgerBroken.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def test_an_altered_record_is_named(world: World) -> None:
     world.reviewed(SCALE, "bob")
     world.up()
     rewrite_ledger(world, ('"by": "ada"', '"by": "eve"'), sequence=2)
-    with pytest.raises(LedgerBroken, match="record 3 does not follow record 2"):
+    with pytest.raises(LedgerBroken, match="alters records/000/000002"):
         world.run(log.command, "--verify")
 
 

@@ -22,7 +22,8 @@ from gitops.ports import LeaseMoved, Leases, Renewal
 from tests.contracts.remotes import Two, clones_of, remote_with_clones
 from tests.fakes.leases import FakeLeases
 from tests.fakes.ledger import FakeLedger
-from tests.support.git import commit, git
+from tests.support import ledgers as made
+from tests.support.git import git
 from tests.support.plans import NOW
 
 DEV = Stack("shop", "dev")
@@ -144,16 +145,11 @@ def test_records_are_files_that_people_can_browse(tmp_path: Path) -> None:
 
 def test_a_second_thousand_of_records_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     clone = remote_with_clones(tmp_path, 1)[0]
-    git(clone, "checkout", "--quiet", "--orphan", "ledger")
-    git(clone, "rm", "--quiet", "-rf", ".")
-    last = records.replace(record(), sequence=999)
-    path = records.path_of(999)
-    commit(clone, {path: records.encode(last)}, f"applied\n\n{path}")
-    git(clone, "push", "--quiet", "origin", f"HEAD:{records.BRANCH}")
+    made.write(tmp_path / "remote.git", (record() for _ in range(999)))
     ledger = GitLedger(GitCommand(clone))
     assert [ledger.append(record()).sequence for _ in range(2)] == [1000, 1001]
     names = git(tmp_path / "remote.git", "ls-tree", "-r", "--name-only", records.BRANCH).splitlines()
-    assert names == [path, "records/001/001000.json", "records/001/001001.json"]
+    assert names[-3:] == ["records/000/000999.json", "records/001/001000.json", "records/001/001001.json"]
 
 
 def test_a_commit_by_hand_on_the_ledger_branch_is_told(tmp_path: Path) -> None:

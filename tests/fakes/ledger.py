@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from gitops.errors import RemoteUnreachable
 from gitops.flow import record as records
 from gitops.model import Lease, Record, Stack
-from gitops.ports import Renewal
+from gitops.ports import LedgerReport, Renewal
 from tests.fakes.leases import FakeLeases
 
 
@@ -27,10 +27,20 @@ class FakeLedger:
         self._must_be_reachable()
         return tuple(records.decode(content, f"record {i}") for i, content in enumerate(self._files, start=1))
 
+    def verify(self) -> LedgerReport:
+        """Read all of it."""
+        known = self._records()
+        records.trusted(known)
+        return LedgerReport(len(known), {}, "", "")
+
+    def accept_rewritten(self) -> LedgerReport:
+        """There is no head that could have been seen."""
+        return self.verify()
+
     def append(self, record: Record) -> Record:
         """Append, in its place in the chain."""
         known = self._records()
-        placed = records.following(record, known[-1] if known else None)
+        placed = records.following(record, records.place_of(known[-1]) if known else None)
         self._files.append(records.encode(placed))
         return placed
 

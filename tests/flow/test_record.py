@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitops.errors import LedgerBroken
 from gitops.flow import record as records
@@ -14,13 +16,15 @@ from tests.support.plans import DEV, HEAD, NOW, add, change, plan
 
 ADA = Author("ada", "dev")
 PROD = Stack("shop", "prod")
+# Everything that UTF-8 can write: half a character cannot stand in a file.
+WRITABLE = st.characters(exclude_categories=["Cs"])
 
 
 def chain(*given: Record) -> tuple[Record, ...]:
     """Records in their places, as they come back from their files."""
     placed: list[Record] = []
     for one in given:
-        following = records.following(one, placed[-1] if placed else None)
+        following = records.following(one, records.place_of(placed[-1]) if placed else None)
         placed.append(records.decode(records.encode(following), "x"))
     return tuple(placed)
 
@@ -152,3 +156,38 @@ def test_what_an_apply_came_to(kinds: tuple[RecordKind, ...], unfinished: bool, 
     assert (found.kind if found else None) is cut_short
     release = history.release(DEV)
     assert (release is not None) is (RELEASE in kinds)
+
+
+NESTED = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(WRITABLE),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(WRITABLE), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(WRITABLE), NESTED, max_size=4))
+def test_the_digest_of_a_file_is_the_digest_of_its_record(body: dict[str, Any]) -> None:
+    record = made(RecordKind.APPLIED, note=body)
+    read, place = records.read(records.encode(record), "x")
+    assert place == records.place_of(record)
+    assert read.sequence == record.sequence
+
+
+def test_a_digest_covers_what_this_release_does_not_know() -> None:
+    content = records.encode(THREE[1])
+    more = content.replace(b'"kind"', b'"later": 1,\n "kind"')
+    assert records.read(more, "x")[0] == records.read(content, "x")[0]
+    assert records.read(more, "x")[1] != records.read(content, "x")[1]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_is_no_json_is_no_record(number: str) -> None:
+    content = records.encode(made(RecordKind.APPLIED, note="x")).replace(b'"x"', number.encode())
+    with pytest.raises(LedgerBroken, match="no JSON"):
+        records.decode(content, "x")
+
+
+def test_a_record_must_say_its_time_zone() -> None:
+    content = records.encode(THREE[0]).replace(b"+00:00", b"")
+    with pytest.raises(LedgerBroken, match="names no zone"):
+        records.decode(content, "x")
