@@ -11,7 +11,7 @@ from gitops.flow import record as records
 from gitops.flow import values
 from gitops.flow.discover import take_snapshot
 from gitops.flow.status import EnvironmentStatus, LastApply
-from gitops.model import FileChange, Lease, Record, Stack
+from gitops.model import FileChange, Lease, Record, Stack, Ticket
 from gitops.views import terminal
 
 
@@ -19,13 +19,17 @@ def status(context: Context) -> tuple[EnvironmentStatus, ...]:
     """One row an environment, in promotion order. Raises RemoteUnreachable."""
     settings = context.config(context.repository.resolve("HEAD"))
     history = context.ledger().history()
-    held = context.leases.all()
-    return tuple(_row(context, environment, history, held) for environment in settings.environments)
+    line = context.leases.all(), context.leases.tickets()
+    return tuple(_row(context, environment, history, line) for environment in settings.environments)
 
 
 def _row(
-    context: Context, environment: Environment, history: records.History, held: tuple[Lease, ...]
+    context: Context,
+    environment: Environment,
+    history: records.History,
+    line: tuple[tuple[Lease, ...], tuple[Ticket, ...]],
 ) -> EnvironmentStatus:
+    held, waiting = line
     head = _branch_head(context, environment)
     stacks = _stacks(context, environment, head)
     labels = {stack.label for stack in stacks}
@@ -40,6 +44,7 @@ def _row(
         released=released,
         last_apply=LastApply(last.at, last.by, last.kind) if last else None,
         leases=tuple(lease for lease in held if lease.stack in labels),
+        waiting=tuple(ticket for ticket in waiting if ticket.stack in labels),
         pending_commits=commits,
         pending_files=files,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitops.model import FileChange, Lease, RecordKind
+from gitops.model import FileChange, Lease, RecordKind, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class LastApply:
 class EnvironmentStatus:
     """Where an environment stands. `branch_head` None: the branch does not exist; `released` None: never released.
 
-    `pending_commits` are on the branch but not released, newest first; `pending_files` are what they change.
+    `waiting` are those who stand in line for its stacks, first come first. `pending_commits` are on the branch but not
+    released, newest first; `pending_files` are what they change.
     """
 
     environment: str
@@ -30,3 +31,4 @@ class EnvironmentStatus:
     leases: tuple[Lease, ...] = ()
     pending_commits: tuple[str, ...] = ()
     pending_files: tuple[FileChange, ...] = ()
+    waiting: tuple[Ticket, ...] = ()

@@ -25,6 +25,7 @@ from gitops.model import (
     Record,
     RecordKind,
     ResourceStep,
+    Ticket,
     Verdict,
 )
 from gitops.views.lines import Lines, add_change
@@ -193,7 +194,8 @@ def status(rows: Iterable[EnvironmentStatus]) -> RenderableType:
         branch_head = short(row.branch_head) if row.branch_head else "no such branch"
         released = short(row.released) if row.released else "nothing"
         cells = (clip(row.environment), clip(row.branch), branch_head, released, applied)
-        table.add_row(*_cells((*cells, "\n".join(map(_lease, row.leases)) or "free", _pending(row))))
+        line = "\n".join((*map(_lease, row.leases), *map(_ticket, row.waiting)))
+        table.add_row(*_cells((*cells, line or "free", _pending(row))))
     return table
 
 
@@ -201,6 +203,12 @@ def _lease(lease: Lease) -> str:
     holder = lease.holder
     who = f"{clip(holder.name)} on {clip(holder.host)} ({clip(holder.purpose)})"
     return f"{clip(lease.stack)}: {who} until {_time(lease.expires_at)}"
+
+
+def _ticket(ticket: Ticket) -> str:
+    holder = ticket.holder
+    who = f"{clip(holder.name)} on {clip(holder.host)} ({clip(holder.purpose)})"
+    return f"{clip(ticket.stack)}: waited for by {who} for {short(ticket.commit)} since {_time(ticket.since)}"
 
 
 def _pending(row: EnvironmentStatus) -> str:

@@ -9,6 +9,7 @@ from gitops.adapters.leases import GitLeases
 from gitops.commands import log, status
 from gitops.errors import LedgerBroken
 from gitops.flow import lease as leases
+from gitops.flow import queue
 from tests.commands.test_up import rewrite_ledger
 from tests.commands.world import DEV, World, wanting
 
@@ -79,6 +80,16 @@ def test_status_shows_who_holds_a_stack(world: World, capsys: pytest.CaptureFixt
     found = rows(world, capsys)
     assert [lease["holder"]["name"] for lease in found["dev"]["leases"]] == ["eve"]
     assert found["prod"]["leases"] == []
+
+
+def test_status_shows_who_stands_in_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    context = world.context("eve")
+    made = queue.ticket(DEV, context.holder, world.clock.now(), commit="c" * 40, place=2, number="a")
+    GitLeases(context.git).enter(made)
+    found = rows(world, capsys)
+    assert [(one["holder"]["name"], one["place"]) for one in found["dev"]["waiting"]] == [("eve", 2)]
+    assert found["prod"]["waiting"] == []
+    assert "shop/dev: waited for by eve on laptop (up) for cccccccccccc" in printed(world, capsys, status.command)
 
 
 def test_an_environment_whose_branch_is_missing_is_shown_as_such(
