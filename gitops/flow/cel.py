@@ -15,6 +15,9 @@ from celpy.evaluation import Activation, CELEvalError, CELSyntaxError, CELUnsupp
 from lark import Tree
 from lark.exceptions import LarkError
 
+LONGEST = 1_000_000
+"""Characters of a text, or items of a list, that an expression may put together."""
+
 # Grammar rules that stand for their only child when they have one.
 _CHAIN = frozenset(
     {"expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication", "unary", "member"}
@@ -34,6 +37,9 @@ _OPERATORS = {
     "multiplication_div": "_/_",
     "multiplication_mod": "_%_",
 }
+_NUMERIC = frozenset({"_*_", "_/_", "_%_"})
+# cel-python's own additions to CEL; the first can double a text with every step.
+_NOT_CEL = frozenset({"reduce", "min"})
 _QUANTIFIERS = frozenset({"all", "exists"})
 _EQUALITIES = frozenset({"_==_", "_!=_"})
 
@@ -206,6 +212,8 @@ class _Evaluator(Evaluator):
 
     def member_dot_arg(self, tree: Tree[Any]) -> Any:
         name = str(tree.children[1])
+        if name in _NOT_CEL:
+            raise UnknownName(f"there is no function {name!r}")
         if name not in _QUANTIFIERS:
             return super().member_dot_arg(tree)
         return self._quantified(tree, ends_on=name == "exists")
@@ -242,13 +250,19 @@ class _Evaluator(Evaluator):
 def _operation(name: str, left: Any, right: Any) -> Any:
     if isinstance(left, CELEvalError) and isinstance(right, CELEvalError):
         return left
+    if name in _NUMERIC and any(isinstance(value, (str, bytes, list)) for value in (left, right)):
+        # Python would repeat a text or format it, to any length.
+        return CELEvalError(f"{name} does not go with {_kind(left)} and {_kind(right)}", TypeError, ())
     try:
-        return base_functions[name](left, right)
+        result = base_functions[name](left, right)
     except (TypeError, ValueError, ArithmeticError) as error:
         # Values of two kinds are not equal (the CEL specification since 2021); cel-python takes them for a mistake.
         if name in _EQUALITIES and not any(isinstance(value, (Fields, CELEvalError)) for value in (left, right)):
             return celtypes.BoolType(name == "_!=_")
         return CELEvalError(f"{name} does not go with {_kind(left)} and {_kind(right)}", type(error), error.args)
+    if isinstance(result, (str, bytes, list)) and len(result) > LONGEST:
+        raise ExpressionFailed(f"it makes a {_kind(result)} longer than {LONGEST:,}")
+    return result
 
 
 def _shortened(tree: Tree[Any]) -> Tree[Any]:
@@ -266,4 +280,4 @@ def _sentence(error: CELEvalError) -> str:
 
 
 def _kind(value: Any) -> str:
-    return {"NoneType": "null"}.get(type(value).__name__, type(value).__name__.removesuffix("Type").lower())
+    return {"NoneType": "null", "str": "string"}.get(type(value).__name__, type(value).__name__.removesuffix("Type").lower())

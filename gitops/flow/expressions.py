@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from gitops.flow import values
+from gitops.flow import values, wording
 from gitops.model import (
     Inputs,
     Operation,
@@ -43,11 +43,11 @@ BUDGET = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What expressions are about: a plan, its pull request with the paths that it changes, and the time."""
+    """What expressions are about: a plan, its pull request with the paths that it changes (None: unknown), the time."""
 
     plan: Plan
     pull_request: PullRequest | None
-    files: tuple[str, ...]
+    files: tuple[str, ...] | None
     now: datetime
 
 
@@ -60,9 +60,12 @@ class Answer:
 
 
 def answer(text: str, facts: Facts) -> Answer:
-    """What the expression comes to."""
+    """What the expression comes to; of a plan with an operation that nobody knows, nothing can be said."""
     from gitops.flow.cel import ExpressionFailed
 
+    unheard = [change for change in facts.plan.changes if change.operation is Operation.UNKNOWN]
+    if unheard:
+        return Answer(False, f"this release does not know what is done to {wording.resource(unheard[0])}")
     try:
         return Answer(_compiled(text).evaluate(_document(facts), BUDGET))
     except ExpressionFailed as error:
@@ -96,6 +99,8 @@ def _compiled(text: str) -> "Program":
 def _document(facts: Facts) -> dict[str, Any]:
     from celpy.celtypes import TimestampType
 
+    from gitops.flow.cel import unreadable
+
     plan, request = facts.plan, facts.pull_request
     counts = Counter(change.operation for change in plan.changes)
     return {
@@ -118,7 +123,7 @@ def _document(facts: Facts) -> dict[str, Any]:
             number=request.number if request else 0,
             title=request.title if request else "",
             author=request.author if request else "",
-            files=facts.files,
+            files=facts.files if facts.files is not None else lambda: unreadable("the paths are not known"),
         ),
         "now": TimestampType(facts.now),
     }

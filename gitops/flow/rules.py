@@ -305,13 +305,11 @@ def _auto_approved(expression: Expression | None, case: Case) -> Answer | None:
     plan = case.approved if case.resumed else case.plan
     if expression is None or plan is None:
         return None
-    if case.files is None:
-        return Answer(False, "the paths that it changes are not known")
     return expressions.answer(expression.text, _facts(plan, case))
 
 
 def _facts(plan: Plan, case: Case) -> Facts:
-    return Facts(plan, case.request, case.files or (), case.now)
+    return Facts(plan, case.request, case.files, case.now)
 
 
 def _counted(wanted: Approvals, case: Case) -> tuple[list[str], dict[str, str]]:

@@ -85,6 +85,11 @@ NO_ANSWER = {
     "plan.stack && true": "comes to string",
     "plan.deletes / 0 == 1": "has no answer",
     "plan == plan": "has no answer",
+    "'x' * 1000000000 != ''": "has no answer",
+    "'%1000000000d' % 5 != ''": "has no answer",
+    "[1] * 1000000000 != []": "has no answer",
+    "[1, 2].reduce(r, i, 'x', r + r) != ''": "there is no function 'reduce'",
+    "[1, 2].min() == 1": "there is no function 'min'",
     "plan.changes[9].urn == ''": "has no answer",
     "plan.changes.all(c, c.properties.all(p, p.new != 3))": "is unknown until the apply",
     "plan.changes.filter(c, c.name == 'settings')[0].properties.all(p, p.unknown || p.new != 'hunter2')": "is a secret",
@@ -121,6 +126,24 @@ def test_an_expression_that_costs_too_much_is_given_up(text: str) -> None:
     assert holds(text, *many) == Answer(False, f"it takes more than {BUDGET:,} steps")
 
 
+def test_a_text_that_doubles_is_given_up() -> None:
+    doubling = '"x"'
+    for level in range(40):
+        doubling = f"[{doubling}].map(v{level}, v{level} + v{level})[0]"
+    assert holds(f"{doubling} != ''") == Answer(False, "it makes a string longer than 1,000,000")
+
+
+def test_nothing_is_said_of_a_plan_with_an_operation_that_nobody_knows() -> None:
+    found = holds("true", change(Operation.UNKNOWN, BUCKET, "odd"))
+    assert found == Answer(False, "this release does not know what is done to aws:s3:Bucket odd")
+
+
+def test_paths_that_are_not_known_have_no_answer() -> None:
+    one = Facts(plan(SCALED), None, None, NOW)
+    assert answer("pull_request.files.all(f, false)", one) == Answer(False, "it has no answer: the paths are not known")
+    assert answer("plan.updates == 1 || pull_request.files.size() == 0", one) == Answer(True)
+
+
 def test_ten_thousand_changes_are_well_within_the_budget() -> None:
     many = [change(Operation.UPDATE, CONFIG_MAP, f"c{n}", update("n", 0, 1)) for n in range(10_000)]
     text = 'plan.deletes == 0 && plan.changes.all(c, c.type.startsWith("kubernetes:"))'
@@ -155,7 +178,12 @@ def test_any_text_is_answered_or_given_up_never_a_crash(text: str) -> None:
 
 
 VALUES: Any = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.just(UnknownValue()),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.just(UnknownValue()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
