@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters import leftovers, repair, scratch
+from gitops.adapters import leftovers, plugins, repair, scratch
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
@@ -83,6 +83,8 @@ class PulumiEngine:
             goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
             digests = {**hashing.result(), **self._secrets.of(work.process, folder, stack, *goals)}
             asked = options.asked(json.loads(told.read_bytes()))
+        took_part = previews.provider_versions(events)
+        plugins_used = plugins.moving(folder, work.process.environment, took_part)
         background = Background(
             state=plans.inputs_in_state(deployment, digests),
             goals=plans.inputs_in_saved_plan(document, digests),
@@ -91,14 +93,17 @@ class PulumiEngine:
             had=plans.options_in_state(deployment, digests),
             asked=asked,
             orders=plans.orders_in_saved_plan(document),
+            plugins=plugins_used,
         )
         return Preview(
             run=previews.read(events, background, seconds),
             start=plans.start_state(deployment, digests),
-            versions=reuse.relevant(
-                {"pulumi": str((document.get("manifest") or {}).get("version", "")), **looking.result()},
-                previews.provider_versions(events),
-            ),
+            versions={
+                **reuse.relevant(
+                    {"pulumi": str((document.get("manifest") or {}).get("version", "")), **looking.result()}, took_part
+                ),
+                **{f"{package} plugin": one for package, one in plugins_used.items()},
+            },
             digest_key=digests.get(KEY, ""),
         )
 

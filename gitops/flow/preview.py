@@ -48,7 +48,7 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
     for event in events:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
-            steps.note_provider(step, providers)
+            steps.note_provider(step, providers, background.plugins)
             _note_step(step, background, changes, parts)
             if step.op.value in steps.UNCHANGED:
                 unchanged.add(step.urn)
@@ -188,7 +188,7 @@ def provider_versions(events: Iterable["EngineEvent"]) -> dict[str, str]:
     for event in events:
         if event.resource_pre_event:
             labels: dict[str, str] = {}
-            steps.note_provider(event.resource_pre_event.metadata, labels)
+            steps.note_provider(event.resource_pre_event.metadata, labels, {})
             for label in labels.values():
                 package, _, version = label.partition(" ")
                 versions[package] = max(version, versions.get(package, ""), key=_numbers)

@@ -35,6 +35,7 @@ DELETES_OLD_COPY = frozenset({"delete-replaced", "discard-replaced"})
 # from Terraform, `pkg/tfbridge/names.go`; 8 from Kubernetes, `provider/pkg/metadata/naming.go`), and a queue's kind.
 _CHOSEN_END = re.compile(r"[-_.]?[0-9a-f]{7,8}(\.fifo)?")
 _AUTONAMED = "pulumi.com/autonamed"  # the Kubernetes provider's annotation on objects that it named
+_PLUGIN_SHOWN = len("sha256:") + 12
 AUTONAME = "(name chosen at apply)"
 
 
@@ -46,7 +47,8 @@ class Background:
     updates. `given` and `given_before` name the inputs that the program itself gave, now and before: the rest was
     filled in by its provider. `had` and `asked` are options in the state and in the program (`asked` None: not known).
     `orders` are what a saved plan alone says: the id to import, whether a replacement deletes first. `drifted` are the
-    inputs that the run's refresh found to be other than in the state.
+    inputs that the run's refresh found to be other than in the state. `plugins` maps packages, not URNs: which plugin
+    it was, where the version does not say it.
     """
 
     state: Mapping[str, PropertyValue] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Background:
     asked: Mapping[str, options.Options] | None = None
     orders: Mapping[str, Mapping[str, PropertyValue]] = field(default_factory=dict)
     drifted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    plugins: Mapping[str, str] = field(default_factory=dict)
 
 
 def change(step: "StepEventMetadata", background: Background) -> ResourceChange | None:
@@ -260,13 +263,14 @@ def _masked(value: PropertyValue, name: str) -> PropertyValue:
     return value
 
 
-def note_provider(step: "StepEventMetadata", providers: dict[str, str]) -> None:
-    """Remember a provider's version: an input of its own resource."""
+def note_provider(step: "StepEventMetadata", providers: dict[str, str], plugins: Mapping[str, str]) -> None:
+    """Remember a provider's version, which is an input of its own resource, and its plugin."""
     if step.type.startswith(PROVIDER_TYPE):
         state = step.new or step.old
         version = (state.inputs or {}).get("version") if state else None
         package = step.type[len(PROVIDER_TYPE) :]
-        providers[step.urn] = f"{package} {version}" if isinstance(version, str) else package
+        plugin = plugins.get(package, "")[:_PLUGIN_SHOWN]
+        providers[step.urn] = " ".join(filter(None, (package, version if isinstance(version, str) else "", plugin)))
 
 
 def provider_label(reference: str, providers: Mapping[str, str]) -> str:

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
-from gitops.flow.values import top_level
 from gitops.flow.plan import unknowns
+from gitops.flow.values import top_level
 from gitops.model import (
     Diagnostic,
     Drift,
