@@ -4,17 +4,20 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitops.adapters.interrupts import noted
 from gitops.commands.waiting import Wanted, take
-from gitops.context import Context
+from gitops.context import Context, Ledger
 from gitops.errors import Failed, GitFailed, RemoteUnreachable
 from gitops.flow import lease as leases
+from gitops.flow.record import Query
 from gitops.model import Lease, Record, Stack
-from gitops.ports import LeaseMoved, LedgerWriter, Renewal
+from gitops.ports import LeaseMoved, Renewal
 
-_RELEASE_ATTEMPTS = 3
+# A push is tried again: a terminal's Ctrl-C also reaches Git, and a network may be away for a moment.
+_ATTEMPTS = 3
+_PAUSE = 2.0
 
 
 @dataclass
@@ -38,20 +41,29 @@ class Held:
         if not self._renew():
             raise self._failure()
 
-    def append(self, ledger: LedgerWriter, record: Record) -> Record:
+    def append(self, ledger: Ledger, record: Record) -> Record:
         """Append a record and renew the lease, both or neither.
 
         Raises Failed, with nothing written, when the lease is ours no more; RemoteUnreachable, with either both or
-        nothing written.
+        nothing written, when the remote did not answer several times.
         """
+        clock = self.context.clock
+        unanswered: list[Lease] = []
         with self._moving:
             while not self._gone:
-                clock = self.context.clock
                 wanted, started = leases.renewed(self.lease, clock.now()), clock.monotonic()
                 try:
                     placed, self.lease = ledger.append_renewing(record, Renewal(self.lease, wanted))
                 except LeaseMoved:
-                    self._still_ours()
+                    ours = self._still_ours()
+                    if ours and any(self.lease == replace(one, version=self.lease.version) for one in unanswered):
+                        # It arrived with the renewal that stands there now.
+                        return ledger.history().newest(Query(stack=record.stack, kinds=(record.kind,))) or record
+                except RemoteUnreachable:
+                    unanswered.append(wanted)
+                    if len(unanswered) == _ATTEMPTS:
+                        raise
+                    clock.sleep(_PAUSE)
                 else:
                     self._renewed_at = started
                     return placed
@@ -82,7 +94,7 @@ class Held:
     def release(self, tell: Callable[[str], None]) -> None:
         """Give the lease back; one that cannot be given back dies, which is no reason to fail a finished apply."""
         problem = ""
-        for _ in range(_RELEASE_ATTEMPTS):
+        for _ in range(_ATTEMPTS):
             try:
                 with self._moving:
                     self.context.leases.swap(self.stack, self.lease, None)
@@ -94,7 +106,7 @@ class Held:
                 return
             except GitFailed as error:
                 problem = error.message
-                self.context.clock.sleep(1)
+                self.context.clock.sleep(_PAUSE)
             else:
                 return
         tell(f"{self.stack.label}: the lease could not be released, and dies by itself: {problem}")

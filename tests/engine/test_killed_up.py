@@ -35,7 +35,7 @@ def reviewed(tmp_path: Path) -> Iterator[Sandbox]:
         _run(made, "git", "commit", "--quiet", "--all", "-m", "Expire leases soon")
         _run(made, "git", "push", "--quiet", "origin", "HEAD")
         _gitops(made, "sandbox", "pull-request", "open", "--as", "ada")
-        _gitops(made, "preview", "--base", "origin/main")
+        _gitops(made, "preview", "--base", "origin/main", "--pull-request", "1")
         _gitops(made, "sandbox", "pull-request", "approve", "1", "--as", "grace")
         _gitops(made, "sandbox", "pull-request", "merge", "1")
         yield made
@@ -45,7 +45,7 @@ def reviewed(tmp_path: Path) -> Iterator[Sandbox]:
 def test_the_next_run_says_what_happened_and_finishes(reviewed: Sandbox, whole_tree: bool) -> None:
     _kill_in_mid_apply(reviewed, whole_tree=whole_tree)
 
-    at_once = _gitops(reviewed, "up", "--environment", "dev", expected=None)
+    at_once = _gitops(reviewed, "up", "--environment", "dev", "--wait", "0s", expected=None)
     assert at_once.returncode == 4, at_once.stderr
     assert "leased to" in at_once.stderr
 
