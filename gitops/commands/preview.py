@@ -22,6 +22,7 @@ from gitops.flow import record as records
 from gitops.flow import values, wording
 from gitops.flow.comment import PreviewFailure, Review, StackReview
 from gitops.flow.discover import take_snapshot
+from gitops.flow.record import Query
 from gitops.model import AffectedStack, Plan, Reason, ReasonKind, RecordKind, Stack
 from gitops.views import terminal
 
@@ -107,6 +108,9 @@ def _on_record(history: records.History, stack: Stack, request: Request) -> Plan
     """The pull request's newest plan of the stack; None where a preview has to run whatever it says."""
     if request.pull_request is None or request.fresh:
         return None
+    kept = history.newest(Query(stack=stack.label, kinds=(RecordKind.PLAN,), shown_on=request.pull_request))
+    if kept is None or history.newest(Query(stack=stack.label, kinds=(RecordKind.REFUSED,), after=kept.sequence)):
+        return None  # refused since: what moved may be live, where no input shows it
     try:
         return history.latest_plan(stack, request.pull_request)
     except Refused:  # made by another release, in a format of its own

@@ -280,4 +280,6 @@ def _sentence(error: CELEvalError) -> str:
 
 
 def _kind(value: Any) -> str:
-    return {"NoneType": "null", "str": "string"}.get(type(value).__name__, type(value).__name__.removesuffix("Type").lower())
+    return {"NoneType": "null", "str": "string"}.get(
+        type(value).__name__, type(value).__name__.removesuffix("Type").lower()
+    )
