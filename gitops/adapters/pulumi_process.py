@@ -231,6 +231,9 @@ def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> 
         hint = "Set PULUMI_BACKEND_URL to the bucket or folder that holds the state."
     elif "ExpiredToken" in text or "InvalidClientTokenId" in text:
         hint = "The cloud credentials are expired or wrong: renew them and run the same command again."
+    elif "attempt to encrypt value" in text:
+        # `pulumi preview --json` cannot write a secret anywhere but in inputs and outputs (backend/display/json.go).
+        hint = "A secret as `replacement_trigger` cannot be previewed: use a plain value, such as a version."
     first = messages[0] if messages else f"it ended with exit code {finished.code} and said nothing"
     return EngineFailed(f"Could not {doing}: {first}", diagnostics=messages, hint=hint)
 

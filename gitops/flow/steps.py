@@ -151,7 +151,7 @@ def _options(step: "StepEventMetadata", background: Background) -> tuple[Propert
         raise EngineFailed(
             f"Could not tell the options of {step.urn}: the preview has a step {step.op.value!r} for it, but "
             "Pulumi's JSON does not say what the program asks for.",
-            hint="A secret as `replacement_trigger` does that; use a plain value, such as a version.",
+            hint="Use a Pulumi release in the supported range; see `gitops toolchain status`.",
         )
     had = background.had.get(step.old.urn or step.urn, {}) if step.old else {}
     return tuple(options.difference(had, asked))

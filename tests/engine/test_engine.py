@@ -82,6 +82,18 @@ def test_previewing_again_and_elsewhere_gives_the_same_plan(deployed: tuple[Tiny
     assert len({plan.input_digest for plan in made}) == 1
 
 
+def test_a_stacks_config_in_a_folder_of_its_own_is_found(deployed: tuple[Tiny, Path], tmp_path: Path) -> None:
+    tiny, project = deployed
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(project, folder)
+    (folder / "config").mkdir()
+    (folder / f"Pulumi.{STACK}.yaml").rename(folder / "config" / f"Pulumi.{STACK}.yaml")
+    with (folder / "Pulumi.yaml").open("a") as settings:
+        settings.write("stackConfigDir: config\n")
+    plans_of = [plan_of(tiny.engine.preview(place, STACK)) for place in (project, folder)]
+    assert len({plan.plan_digest for plan in plans_of}) == 1
+
+
 def test_a_rotated_secret_is_another_plan_and_never_shown(deployed: tuple[Tiny, Path], tmp_path: Path) -> None:
     tiny, project = deployed
     folder = tmp_path / "rotated"
@@ -139,7 +151,7 @@ def test_a_plan_whose_state_moved_is_refused_and_a_new_review_lets_it_through(tm
     assert "size: 31 → 20" in told
     assert sizes(journey) == {"one": 31, "two": 1}
 
-    journey.gitops("preview", "--base", "origin/main", "--head", "scale")
+    journey.gitops("preview", "--base", "origin/main", "--head", "scale", "--pull-request", "2")
     journey.host.approve(2, "bob")
     assert "released" in journey.gitops("up", "--environment", "dev")
     assert sizes(journey) == {"one": 20, "two": 1}
@@ -167,7 +179,7 @@ def test_an_interrupted_apply_ends_in_good_order_and_is_finished_by_the_next_run
     wait_until((journey.tiny.root / "things" / ".working").exists)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1, errors
+    assert process.returncode == 130, errors
     assert "Interrupted while trying to apply" in errors
     assert sizes(journey) == {"a": 1}
     assert record_kinds(journey) == ["plan", "apply started", "apply failed"]

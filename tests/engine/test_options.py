@@ -61,5 +61,7 @@ def test_options_alone_are_an_update_and_settle_with_the_apply(tmp_path: Path) -
     tiny.want(
         project, {"things": {**things, "one": {"size": 12, "options": {"replacement_trigger": {"secret": "pw"}}}}}
     )
-    with pytest.raises(EngineFailed):
+    with pytest.raises(EngineFailed) as caught:
         tiny.engine.preview(project, STACK)
+    assert "replacement_trigger" in caught.value.hint
+    assert "correct horse" not in str(caught.value.diagnostics)
