@@ -178,7 +178,8 @@ def first_deploy(bench: Bench) -> None:
     """Everything of dev, by the first pull request."""
     gitops = [sys.executable, "-P", "-m", "gitops"]
     bench.host("open", "--head", "first-deploy", "--base", "main", "--as", "ada")
-    bench.run([*gitops, "preview", "--base", "origin/main", "--head", "first-deploy", "--pull-request", "1"], bench.checkout)
+    merging = ["--base", "origin/main", "--head", "first-deploy", "--pull-request", "1"]
+    bench.run([*gitops, "preview", *merging], bench.checkout)
     bench.host("approve", "1", "--as", "grace")
     bench.host("merge", "1")
     bench.git("fetch", "--quiet")

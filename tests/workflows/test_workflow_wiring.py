@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.code_hosts import WHO
 from tests.workflows.acting import ROOT, Act, Finished, Settings
 from tests.workflows.simulated_github import TOKEN, SimulatedGitHub
 
@@ -76,7 +75,7 @@ def wired(tmp_path: Path) -> Iterator[Wired]:
 
 
 def git(folder: Path, *arguments: str) -> None:
-    who = [part for name, value in WHO.items() for part in ("-c", f"user.{name.lower()}={value}")]
+    who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
     subprocess.run(["git", *who, *arguments], cwd=folder, check=True)
 
 
