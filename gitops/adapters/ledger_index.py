@@ -189,9 +189,12 @@ def _micros(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+_NAME = "substr(stack, instr(stack, '/') + 1) = ?"
+
+
 def _conditions(query: Query) -> tuple[list[str], list[Any]]:
     wanted: Iterable[tuple[str, Any, bool]] = (
-        ("stack = ?", query.stack, bool(query.stack)),
+        ("stack = ?" if "/" in query.stack else _NAME, query.stack, bool(query.stack)),
         ("commit_id = ?", query.commit, bool(query.commit)),
         ("environment = ?", query.environment, bool(query.environment)),
         ("shown_on = ?", query.shown_on, query.shown_on is not None),

@@ -2,35 +2,118 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import click
 
+from gitops.config import seconds
 from gitops.context import Context
-from gitops.flow import record as records
-from gitops.flow import values
+from gitops.flow import schema, values
+from gitops.flow.record import BRANCH, Query
+from gitops.flow.wording import plural, visible
+from gitops.model import Record, RecordKind
+from gitops.ports import LedgerReport
 from gitops.views import terminal
+
+# As many as one looks through without a filter.
+_LAST = 50
+# A table's columns are as wide as its rows need, so a long log is printed as several.
+_ROWS = 500
+
+
+class Since(click.ParamType[datetime]):
+    """Turns a day, a time, or a duration before now into a moment; without a zone it is UTC."""
+
+    name = "since"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """See `click.ParamType.convert`."""
+        text, world = str(value), ctx.obj if ctx else None
+        span = seconds(text)
+        if span is not None and isinstance(world, Context):
+            return world.clock.now() - timedelta(seconds=span)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(f"{text} is no day or time such as 2026-11-20 or 2026-11-20T09:30, and no duration.", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command("log", short_help="Print the ledger, or check its chain.")
-@click.option("--verify", "only_verify", is_flag=True, help="Check the chain instead of printing it.")
-@click.option("--stack", metavar="STACK", help="Only records of this stack, by name or label.")
-@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N records.")
+@click.option("--verify", "only_verify", is_flag=True, help="Check all of it instead of printing it.")
+@click.option("--accept-rewritten", is_flag=True, help="Start over from what the remote has now, once it is explained.")
+@click.option("--schema", "only_schema", is_flag=True, help="Print the JSON Schema of a record.")
+@click.option("--stack", default="", metavar="STACK", help="Only records of this stack, by name or label.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice([one.value for one in RecordKind]), metavar="KIND",
+              help="Only records of this kind; may be given again.")  # fmt: skip
+@click.option("--since", type=Since(), metavar="TIME", help="Only since a day, a time (UTC), or e.g. 7d before now.")
+@click.option("--last", type=click.IntRange(min=1), default=_LAST, show_default=True, metavar="N",
+              help="Only the newest N of them.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="All of them, however many.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of whole records.")
 @click.pass_obj
-def command(context: Context, /, only_verify: bool, stack: str | None, last: int | None, as_json: bool) -> None:
+def command(
+    context: Context,
+    /,
+    only_verify: bool,
+    accept_rewritten: bool,
+    only_schema: bool,
+    stack: str,
+    kinds: tuple[str, ...],
+    since: datetime | None,
+    last: int,
+    everything: bool,
+    as_json: bool,
+) -> None:
     """Print the ledger: every plan, apply, refusal and release, oldest first.
 
     \b
     gitops log --stack prod --last 5
+    gitops log --kind refused --kind "break glass" --since 30d
     gitops log --verify
     """
-    history = tuple(context.ledger().history().select(records.Query(), oldest_first=True))
-    if only_verify:
-        click.echo(f"The chain holds: {len(history)} records.")
-        return
-    chosen = [r for r in history if stack is None or stack in (r.stack, r.stack.rpartition("/")[2])]
-    chosen = chosen[-last:] if last else chosen
-    if as_json:
-        click.echo(json.dumps(values.pack(chosen), indent=2))
+    if only_schema:
+        click.echo(schema.text(), nl=False)
+    elif accept_rewritten:
+        report = context.ledger().accept_rewritten()
+        click.echo(f"Accepted: {BRANCH} at {report.head[:12] or 'nothing'}.\n{_told(report)}")
+    elif only_verify:
+        click.echo(_told(context.ledger().verify()))
     else:
-        terminal.console(sys.stdout).print(terminal.ledger(chosen))
+        query = Query(stack=stack, kinds=tuple(map(RecordKind, kinds)), since=since)
+        chosen = _chosen(context, query, None if everything else last)
+        _print_json(chosen) if as_json else _print(chosen)
+
+
+def _chosen(context: Context, query: Query, last: int | None) -> Iterator[Record]:
+    """Oldest first; all are read as they are printed, some are few enough to be turned around."""
+    history = context.ledger().history()
+    if last is None:
+        return history.select(query, oldest_first=True)
+    return reversed(list(islice(history.select(query), last)))
+
+
+def _print_json(chosen: Iterator[Record]) -> None:
+    separator = "["
+    for record in chosen:
+        click.echo(f"{separator}\n{json.dumps(values.pack(record), indent=2)}", nl=False)
+        separator = ","
+    click.echo("[]" if separator == "[" else "\n]")
+
+
+def _print(chosen: Iterator[Record]) -> None:
+    console = terminal.console(sys.stdout)
+    rows = list(islice(chosen, _ROWS))
+    console.print(terminal.ledger(rows))
+    while rows := list(islice(chosen, _ROWS)):
+        console.print(terminal.ledger(rows))
+
+
+def _told(report: LedgerReport) -> str:
+    lines = [f"The chain holds: {report.records} records."]
+    lines += [f"{plural(count, 'record')} signed by {visible(who)}." for who, count in sorted(report.signers.items())]
+    if report.seen and report.seen != report.head:
+        lines.append(f"It contains {report.seen[:12]}, which this clone saw last.")
+    return "\n".join(lines)

@@ -147,7 +147,10 @@ def problems(records: Iterable[Record]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which records are asked for; what is left out does not matter. `after` is a sequence, `until` a time."""
+    """Which records are asked for; what is left out does not matter. `after` is a sequence, `until` a time.
+
+    `stack` is a label, or a name without its project.
+    """
 
     stack: str = ""
     kinds: tuple[RecordKind, ...] = ()
@@ -161,7 +164,7 @@ class Query:
     def includes(self, record: Record) -> bool:
         """Whether the record is one of them."""
         return (
-            (not self.stack or record.stack == self.stack)
+            (not self.stack or self.stack in (record.stack, record.stack.rpartition("/")[2]))
             and (not self.kinds or record.kind in self.kinds)
             and (not self.commit or record.commit == self.commit)
             and (not self.environment or record.environment == self.environment)

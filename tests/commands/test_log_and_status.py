@@ -1,17 +1,23 @@
 """`gitops log` and `gitops status`."""
 
 import json
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from gitops.adapters.leases import GitLeases
 from gitops.commands import log, status
-from gitops.errors import LedgerBroken
+from gitops.errors import LedgerBroken, Refused
 from gitops.flow import lease as leases
 from gitops.flow import queue
+from gitops.flow import record as records
 from tests.commands.test_up import rewrite_ledger
 from tests.commands.world import DEV, World, wanting
+from tests.flow.test_schema import problems
+from tests.support import ledgers
 
 SCALE = {"Pulumi.dev.yaml": wanting(web=20)}
 
@@ -49,6 +55,52 @@ def test_the_log_prints_records_chosen_by_stack_and_number(world: World, capsys:
     assert json.loads(printed(world, capsys, log.command, "--json", "--last", "2")) == whole[-2:]
     assert "apply started" in printed(world, capsys, log.command)
     assert printed(world, capsys, log.command, "--verify") == "The chain holds: 4 records.\n"
+
+
+def test_the_log_is_chosen_by_kind_and_time(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.reviewed(SCALE, "bob")
+    world.up()
+
+    def kinds(*options: str) -> list[str]:
+        return [record["kind"] for record in json.loads(printed(world, capsys, log.command, "--json", *options))]
+
+    assert kinds("--kind", "release", "--kind", "plan") == ["plan", "release"]
+    assert kinds("--kind", "applied", "--stack", "prod") == []
+    newest = world.records[-1].at
+    assert kinds("--since", newest.isoformat())[-1:] == ["release"]
+    assert kinds("--since", (newest + timedelta(seconds=1)).replace(tzinfo=None).isoformat()) == []
+    assert kinds("--since", "1d") == kinds("--all")
+    with pytest.raises(click.BadParameter, match="no day or time"):
+        kinds("--since", "yesterday")
+
+
+def test_a_long_log_is_cut_at_its_newest_unless_all_is_asked_for(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledgers.write(world.remote, ledgers.synthetic(1100))
+    assert [one["sequence"] for one in json.loads(printed(world, capsys, log.command, "--json"))] == [
+        *range(1051, 1101)
+    ]
+    assert len(json.loads(printed(world, capsys, log.command, "--json", "--all"))) == 1100
+    lines = printed(world, capsys, log.command, "--all").splitlines()
+    assert len([line for line in lines if line.startswith("#")]) == 3
+    assert len(lines) == 1103
+
+
+def test_the_schema_that_is_printed_is_the_published_one(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    published = Path(__file__).parents[2] / "docs" / "schemas" / "ledger-record.json"
+    assert printed(world, capsys, log.command, "--schema") == published.read_text()
+
+
+def test_every_record_of_a_run_fits_the_published_schema(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    world.up()
+    world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
+    world.engine.states["dev"] = {"web": 31}
+    with pytest.raises(Refused):
+        world.up()
+    assert [record.kind for record in world.records if problems(records.encode(record))] == []
+    assert world.kinds[-1] == "refused"
 
 
 def test_an_altered_record_is_named(world: World) -> None:
