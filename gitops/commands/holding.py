@@ -36,10 +36,20 @@ class Held:
     def __post_init__(self) -> None:
         self._renewed_at = self.context.clock.monotonic()
 
-    def must_be_ours(self) -> None:
-        """Make sure that the stack is ours for a whole lease from now on. Raises Failed, RemoteUnreachable."""
-        if not self._renew():
-            raise self._failure()
+    def renew(self) -> None:
+        """Make the stack ours for a whole lease from now on. Raises Failed when it is ours no more, RemoteUnreachable."""
+        clock = self.context.clock
+        with self._moving:
+            while not self._gone:
+                wanted, started = leases.renewed(self.lease, clock.now()), clock.monotonic()
+                try:
+                    self.lease = self.context.leases.swap(self.stack, self.lease, wanted) or wanted
+                except LeaseMoved:
+                    self._still_ours()
+                else:
+                    self._renewed_at = started
+                    return
+        raise self._failure()
 
     def append(self, ledger: Ledger, record: Record) -> Record:
         """Append a record and renew the lease, both or neither.
@@ -84,11 +94,12 @@ class Held:
         pause = due
         while not self._stop.wait(pause):
             try:
-                if not self._renew():
-                    return
+                self.renew()
                 pause = due
-            except RemoteUnreachable:
-                # It may be back before the lease is lost: ask more often.
+            except (Failed, OSError):
+                if self._gone:
+                    return
+                # The remote, or room on the disk, may be back before the lease is lost: try more often.
                 pause = due / 4
 
     def release(self, tell: Callable[[str], None]) -> None:
@@ -114,21 +125,6 @@ class Held:
     def stop(self) -> None:
         """End the renewals."""
         self._stop.set()
-
-    def _renew(self) -> bool:
-        """Put a renewed lease where ours stands; False, with the reason noted, when ours stands there no more."""
-        with self._moving:
-            while not self._gone:
-                clock = self.context.clock
-                wanted, started = leases.renewed(self.lease, clock.now()), clock.monotonic()
-                try:
-                    self.lease = self.context.leases.swap(self.stack, self.lease, wanted) or wanted
-                except LeaseMoved:
-                    self._still_ours()
-                else:
-                    self._renewed_at = started
-                    return True
-        return False
 
     def _still_ours(self) -> bool:
         """Whether what stands there is a renewal of ours whose answer did not come back; else the reason is noted."""

@@ -302,7 +302,7 @@ def test_a_clock_that_is_set_in_mid_lease_does_not_lose_it(scene: Scene, jump: f
     with scene.hold(wait=0) as held:
         scene.clock.set(jump)
         assert held.lost() == ""
-        held.must_be_ours()
+        held.renew()
         scene.clock.set(-jump)
         assert held.lost() == ""
 
@@ -315,9 +315,9 @@ def test_a_lease_that_could_not_be_renewed_is_not_counted_on_until_it_is_renewed
         scene.clock.advance(1)
         assert held.lost() == "it could not be renewed for 41 s, and others may take it soon"
         with pytest.raises(RemoteUnreachable):
-            held.must_be_ours()
+            held.renew()
         scene.store.reachable = True
-        held.must_be_ours()
+        held.renew()
         assert held.lost() == ""
 
 
