@@ -37,7 +37,7 @@ class Held:
         self._renewed_at = self.context.clock.monotonic()
 
     def renew(self) -> None:
-        """Make the stack ours for a whole lease from now on. Raises Failed when it is ours no more, RemoteUnreachable."""
+        """Make the stack ours for a whole lease from now. Raises Failed when it is ours no more, RemoteUnreachable."""
         clock = self.context.clock
         with self._moving:
             while not self._gone:
