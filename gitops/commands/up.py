@@ -104,10 +104,11 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
         # Read again: while we stood in line, others worked on these stacks.
         history = run.ledger.history()
         needless = _needless(run, wanted, history)
-        held = {stack: lease for stack, lease in leases.items() if stack not in needless}
+        held = {stack: leases[stack] for stack in _must_be_leased(wanted, needless, leases)}
+        # At once: these records stand without a lease, so they must not be older than what they were read from.
+        done = {stack: _skip(run, one) for stack, one in needless.items()}
         _must_be_foreseen(run, held, history)
-        work = _Work(run, held, history, private)
-        done = {one.stack: one for one in (*(_skip(run, one) for one in needless.values()), *work.results())}
+        done |= {one.stack: one for one in _Work(run, held, history, private).results()}
         return tuple(done[stack] for wave in program.in_order(wanted) for stack in wave)
 
 
@@ -151,6 +152,20 @@ class _Work:
             break_glass.must_be_read(self.run.glass, tuple(ready))
         elif not self.run.glass:
             _stop_unless_allowed(self.run, {one.stack: one.verdict for one in ready}, ready)
+
+
+def _must_be_leased(
+    wanted: Collection[Stack], needless: Collection[Stack], leases: Collection[Stack]
+) -> tuple[Stack, ...]:
+    """The stacks that have something to apply. Raises Waiting for one that had nothing before we stood in line."""
+    found = tuple(stack for stack in wanted if stack not in needless)
+    for stack in found:
+        if stack not in leases:
+            raise Waiting(
+                f"Somebody worked on {stack.label} while we stood in line for other stacks.",
+                hint="Run the same command again.",
+            )
+    return found
 
 
 def _must_be_foreseen(run: Run, stacks: Collection[Stack], history: records.History) -> None:
