@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -32,10 +33,13 @@ from gitops.commands.planning import (
 from gitops.config import Config, Environment
 from gitops.context import Context
 from gitops.errors import GitOpsError, Refused, Waiting
+from gitops.flow import lease, values, wording
 from gitops.flow import record as records
-from gitops.flow import values, wording
 from gitops.model import Check, Outcome, Plan, RecordKind, Stack, Verdict
 from gitops.views import terminal
+
+# Clocks of machines that keep time differ by less.
+_CLOCKS_DIFFER = timedelta(seconds=30)
 
 
 class Done(StrEnum):
@@ -103,6 +107,7 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
         }
         # Read again: while we stood in line, others worked on these stacks.
         history = run.ledger.history()
+        _tell_of_clocks(history.ahead(context.clock.now()))
         needless = _needless(run, wanted, history)
         held = {stack: leases[stack] for stack in _must_be_leased(wanted, needless, leases)}
         # At once: these records stand without a lease, so they must not be older than what they were read from.
@@ -152,6 +157,14 @@ class _Work:
             break_glass.must_be_read(self.run.glass, tuple(ready))
         elif not self.run.glass:
             _stop_unless_allowed(self.run, {one.stack: one.verdict for one in ready}, ready)
+
+
+def _tell_of_clocks(ahead: timedelta) -> None:
+    if ahead > _CLOCKS_DIFFER:
+        tell(
+            f"The ledger's newest record is dated {lease.span(ahead.total_seconds())} ahead of this machine's clock: "
+            "one of two clocks is wrong, and until that time has come no approval can count."
+        )
 
 
 def _must_be_leased(

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -198,6 +198,14 @@ class History:
     def newest(self, query: Query) -> Record | None:
         """The newest of the wanted records."""
         return next(self.select(query), None)
+
+    def ahead(self, now: datetime) -> timedelta:
+        """How far in the future the newest record is dated: a clock, ours or its writer's, is wrong by as much.
+
+        Until that time has come no approval can count, since new records are dated behind it.
+        """
+        last = self.newest(Query())
+        return max(last.at - now, timedelta()) if last else timedelta()
 
     def plan_for(self, stack: Stack, commit: str, shown_on: int, until: datetime | None = None) -> Plan | None:
         """The newest plan of the stack at that commit that pull request `shown_on` showed, not after `until`.

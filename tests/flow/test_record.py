@@ -191,3 +191,9 @@ def test_a_record_must_say_its_time_zone() -> None:
     content = records.encode(THREE[0]).replace(b"+00:00", b"")
     with pytest.raises(LedgerBroken, match="names no zone"):
         records.decode(content, "x")
+
+
+def test_a_ledger_that_is_dated_ahead_of_us_is_told_by_how_much() -> None:
+    history = History(chain(made(RecordKind.PLAN, minutes=57)))
+    assert history.ahead(NOW) == timedelta(minutes=57)
+    assert history.ahead(NOW + timedelta(hours=1)) == History(()).ahead(NOW) == timedelta()
