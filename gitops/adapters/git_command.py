@@ -135,7 +135,10 @@ class GitCommand:
             "push", "--porcelain", "--no-verify", *atomic, *expectations, self.remote, *wanted
         )
         if status == 0:
-            return True
+            # Git is content where a ref stands at the wanted value already ("="), which another writer put there.
+            lines = [line.split("\t") for line in output.decode().splitlines() if line.startswith("=")]
+            already = {line[1].rpartition(":")[2] for line in lines}
+            return not any(move.ref in already and move.wanted != move.expected for move in moves)
         verdicts = [line for line in output.decode().splitlines() if line.startswith("!")]
         if any(map(_LOST_RACE.search, verdicts)):
             return False

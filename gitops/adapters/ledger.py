@@ -27,6 +27,7 @@ from gitops.ports import LeaseMoved, LedgerReport, Renewal
 PATIENCE_SECONDS = 90.0
 # Reading a large ledger for the first time takes a while; nobody is told of less.
 _QUIET_SECONDS = 2.0
+_TELL_EVERY = 5.0
 # Signatures are slow to check. A signature covers all that came before, and whoever signs has checked the end that he
 # signs behind, so of a ledger that is new to this clone the newest ones are enough. `verify` checks all.
 _SIGNATURES_CHECKED = 200
@@ -272,7 +273,7 @@ class _Reader:
 
     def _read(self, new: Sequence[str], last: Head | None) -> None:
         """Batch by batch, until done or until another process has come further."""
-        started = told = time.monotonic()
+        started, told = time.monotonic(), 0.0
         for start in range(0, len(new), commits.BATCH):
             batch = new[start : start + commits.BATCH]
             after = last.commit if last else ""
@@ -286,7 +287,7 @@ class _Reader:
                 return
             last = Head(rows[-1].commit, rows[-1].place)
             now = time.monotonic()
-            if now - started > _QUIET_SECONDS and now - told > _QUIET_SECONDS:
+            if now - started > _QUIET_SECONDS and now - told > _TELL_EVERY:
                 told = now
                 self._options.tell(f"reading the ledger: {start + len(batch)} of {len(new)} new records verified")
 

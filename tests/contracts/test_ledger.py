@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -122,6 +123,17 @@ def test_a_holder_who_was_slower_on_the_ledger_alone_still_writes(remote: Remote
     placed, renewed = remote.ledgers.one.append_renewing(record(), Renewal(held, leases.renewed(held, NOW)))
     assert told(remote.ledgers.other) == (other, placed)
     assert remote.leases.current(DEV) == renewed
+
+
+def test_two_who_write_the_same_at_the_same_moment_write_two_records(tmp_path: Path) -> None:
+    """Git makes one commit of both, and says of the second push that all is well."""
+    clones = [GitCommand(clone) for clone in remote_with_clones(tmp_path)]
+    behind = [GitLedger(clone) for clone in clones]
+    assert [told(one) for one in behind] == [(), ()]
+    with ThreadPoolExecutor(2) as threads:
+        placed = list(threads.map(lambda one: one.append(record()), behind))
+    assert sorted(one.sequence for one in placed) == [1, 2]
+    assert len(told(behind[0])) == 2
 
 
 def test_without_the_remote_nothing_is_read_and_nothing_written(ledgers: Two[Ledger]) -> None:
