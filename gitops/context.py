@@ -130,13 +130,11 @@ class Context:
     @cached_property
     def engine(self) -> Engine:
         """Pulumi, from the toolchain. Raises ToolMissing."""
-        from gitops.adapters import scratch
         from gitops.adapters.engine import PulumiEngine
         from gitops.adapters.leftovers import PROCESS_VARIABLE, RUN_VARIABLE
         from gitops.adapters.pulumi_process import PulumiProcess
         from gitops.toolchain import tools
 
-        scratch.sweep()
         found = tools.find(["pipeline"])
         marks = {RUN_VARIABLE: self.holder.run, PROCESS_VARIABLE: str(self.holder.process)}
         variables = {**self.environment, **found.environment(), **marks}

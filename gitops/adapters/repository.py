@@ -19,6 +19,7 @@ from pathlib import Path
 
 import git
 
+from gitops.adapters import scratch
 from gitops.adapters.git_command import ENVIRONMENT, GitCommand
 from gitops.errors import GitFailed, RemoteUnreachable
 from gitops.flow.change import parse_raw_diff
@@ -209,9 +210,11 @@ class GitRepository:
     def checkout(self, commit: str) -> Iterator[Path]:
         """A clean, temporary working tree of exactly that commit, gone when the context ends.
 
-        A crash cannot clean up; the next checkout removes what it left, told by a lock that died with its process.
+        A crash cannot clean up; the next checkout removes what it left, told by a lock that died with its process. It
+        sweeps the scratch folders as well: every run that makes any has a checkout, also one that needs no engine.
         """
         self._remove_leftovers()
+        scratch.sweep()
         folder = Path(tempfile.mkdtemp(prefix=_CHECKOUT_PREFIX)).resolve()
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

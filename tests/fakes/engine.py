@@ -63,17 +63,17 @@ class FakeEngine:
         self.previews.append(stack)
         if self.broken:
             raise EngineFailed(f"Could not preview stack {stack}: {self.broken}", diagnostics=(self.broken,))
-        state, wanted = self.states.get(stack, {}), _wanted(folder, stack)
+        state, wanted = self.states.get(stack, {}), wanted_in(folder, stack)
         start = self.start_state(folder, stack)
         self.during_preview()
         if save_plan is not None:
             save_plan.write_text(json.dumps(wanted))
             self.before_apply()
         live = self.live.get(stack, state)
-        changes = tuple(_changes(stack, live, wanted))
+        changes = tuple(changes_between(stack, live, wanted))
         drift = tuple(
             Drift(change.urn, TYPE, change.properties, gone=change.operation is Operation.DELETE)
-            for change in _changes(stack, state, live)
+            for change in changes_between(stack, state, live)
         )
         run = EngineRun(changes, unchanged=len(live.keys() & wanted.keys()) - len(changes), drift=drift)
         return Preview(run, start, self.installed(folder))
@@ -85,7 +85,7 @@ class FakeEngine:
     def start_state(self, folder: Path, stack: str) -> StartState:
         """The state now."""
         resources = [
-            {"urn": _urn(stack, name), "inputs": {"size": n}} for name, n in self.states.get(stack, {}).items()
+            {"urn": urn_of(stack, name), "inputs": {"size": n}} for name, n in self.states.get(stack, {}).items()
         ]
         operations = [{"resource": {"urn": urn}} for urn in self.pending.get(stack, ())]
         return plans.start_state({"deployment": {"resources": resources, "pending_operations": operations}}, {})
@@ -109,7 +109,7 @@ class FakeEngine:
         state = self.states.setdefault(stack, {})
         if stack in self.live:
             state = self.states[stack] = self.live.pop(stack)
-        changes = tuple(_changes(stack, dict(state), wanted))
+        changes = tuple(changes_between(stack, dict(state), wanted))
         for done, change in enumerate(changes):
             if self.fails_after is not None and done >= self.fails_after:
                 raise EngineFailed(f"Could not apply the plan to stack {stack}: {change.name}: quota exceeded")
@@ -139,16 +139,19 @@ class FakeEngine:
         return told_now
 
 
-def _wanted(folder: Path, stack: str) -> Sizes:
+def wanted_in(folder: Path, stack: str) -> Sizes:
+    """What the stack's config file in a checkout wants."""
     settings = yaml.safe_load((folder / f"Pulumi.{stack}.yaml").read_text()) or {}
     return dict((settings.get("config") or {}).get("shop:things") or {})
 
 
-def _urn(stack: str, name: str) -> str:
+def urn_of(stack: str, name: str) -> str:
+    """A thing's URN."""
     return f"urn:pulumi:{stack}::shop::{TYPE}::{name}"
 
 
-def _changes(stack: str, state: Sizes, wanted: Sizes) -> list[ResourceChange]:
+def changes_between(stack: str, state: Sizes, wanted: Sizes) -> list[ResourceChange]:
+    """What leads from one to the other, in the order of names."""
     found = []
     for name in sorted(state.keys() | wanted.keys()):
         old, new = state.get(name), wanted.get(name)
@@ -157,5 +160,5 @@ def _changes(stack: str, state: Sizes, wanted: Sizes) -> list[ResourceChange]:
         operation = Operation.CREATE if old is None else Operation.DELETE if new is None else Operation.UPDATE
         kind = PropertyKind.ADD if old is None else PropertyKind.UPDATE
         properties = () if new is None else (PropertyChange("size", kind, old, new),)
-        found.append(ResourceChange(_urn(stack, name), TYPE, operation, "fake 1", properties))
+        found.append(ResourceChange(urn_of(stack, name), TYPE, operation, "fake 1", properties))
     return found
