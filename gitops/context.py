@@ -97,7 +97,7 @@ class Context:
                     key="ledger.signers",
                     hint="One line for each signer: NAME KEYTYPE PUBLICKEY, see docs/ledger.md.",
                 )
-        return GitLedger(self.git, Options(signers, lambda text: print(text, file=sys.stderr)))  # noqa: T201 - progress
+        return GitLedger(self.git, Options(signers, tell=lambda text: print(text, file=sys.stderr)))  # noqa: T201 - progress
 
     @cached_property
     def leases(self) -> Leases:

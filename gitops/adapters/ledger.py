@@ -28,9 +28,6 @@ PATIENCE_SECONDS = 90.0
 # Reading a large ledger for the first time takes a while; nobody is told of less.
 _QUIET_SECONDS = 2.0
 _TELL_EVERY = 5.0
-# Signatures are slow to check. A signature covers all that came before, and whoever signs has checked the end that he
-# signs behind, so of a ledger that is new to this clone the newest ones are enough. `verify` checks all.
-_SIGNATURES_CHECKED = 200
 _REMOTE = f"refs/heads/{BRANCH}"
 _SEEN = "refs/gitops/ledger"
 
@@ -39,10 +36,13 @@ _SEEN = "refs/gitops/ledger"
 class Options:
     """`signers` lists who may sign records (ALLOWED SIGNERS of ssh-keygen), empty where they are not signed.
 
-    `tell` hears how far a reading is that takes long.
+    Signatures are slow to check. Each covers all that came before, and whoever signs has checked what he signs behind,
+    so of a ledger that is new to this clone the newest `signatures` are enough; `verify` checks all. `tell` hears how
+    far a reading is that takes long.
     """
 
     signers: bytes = b""
+    signatures: int = 200
     tell: Callable[[str], None] = lambda _: None
 
 
@@ -123,7 +123,7 @@ class GitLedger:
 
     def read_up_to(self, commit: str) -> Head:
         """Have the index reach the commit, whose objects are here. Raises IndexLost, LedgerBroken."""
-        reader = _Reader(self._git, self._index, self._options, signatures_checked=_SIGNATURES_CHECKED)
+        reader = _Reader(self._git, self._index, self._options, signatures_checked=self._options.signatures)
         head = reader.read(commit)
         self._note_seen(head.commit)
         return head

@@ -8,7 +8,7 @@ from gitops.adapters.ledger_commits import contents
 
 # What `%G?` says of a signature (git-log); for SSH only these occur.
 _PROBLEMS = {
-    "U": "is signed with a key that is not in the list",
+    "U": "is signed with a key that is not in the list, or was not at that time",
     "B": "has a bad signature",
     "X": "is signed with a key that had expired",
     "N": "is not signed",

@@ -1,0 +1,66 @@
+"""`ledger.signers` in gitops.yaml: from then on the whole pipeline signs what it records, and reads nothing else."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gitops.commands import log
+from gitops.errors import ConfigError, GitFailed, LedgerBroken
+from gitops.model import RecordKind
+from tests.commands.world import World, wanting
+from tests.support.git import git
+
+SIGNERS = ".github/ledger-signers"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A repository whose next change brings a list of signers, and a clone with the one key on it."""
+    made = World(tmp_path)
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key)], check=True)
+    git(made.clone, "config", "user.signingkey", str(key))
+    return made
+
+
+def signed_change(world: World, listed: str | None = None) -> dict[str, str | None]:
+    settings = (world.clone / "gitops.yaml").read_text() + f"ledger: {{signers: {SIGNERS}}}\n"
+    public = (world.folder / "key.pub").read_text().strip()
+    lines = f"ada@example.com {public}\n" if listed is None else listed
+    return {"gitops.yaml": settings, SIGNERS: lines, "Pulumi.dev.yaml": wanting(web=20)}
+
+
+def test_a_signed_ledger_is_written_and_verified(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.reviewed(signed_change(world), "bob")
+    world.up()
+    capsys.readouterr()
+    world.run(log.command, "--verify")
+    count = len(world.records)
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f"The chain holds: {count} records.",
+        f"{count} records signed by ada@example.com.",
+    ]
+
+
+def test_nothing_is_applied_on_a_record_that_nobody_signed(world: World) -> None:
+    world.reviewed(signed_change(world), "bob")
+    world.ledger.append(next(record for record in world.records if record.kind is RecordKind.PLAN))
+    with pytest.raises(LedgerBroken, match="is not signed"):
+        world.up()
+    assert world.engine.states["dev"] == {"web": 12}
+
+
+def test_who_cannot_sign_applies_nothing(world: World) -> None:
+    world.reviewed(signed_change(world), "bob")
+    git(world.clone, "config", "user.signingkey", str(world.folder / "gone"))
+    with pytest.raises(GitFailed, match="Could not sign"):
+        world.up()
+    assert world.engine.states["dev"] == {"web": 12}
+
+
+@pytest.mark.parametrize("listed", ["", "\n"])
+def test_a_list_that_lists_nobody_is_no_list(world: World, listed: str) -> None:
+    world.push_to_main(signed_change(world, listed))
+    with pytest.raises(ConfigError, match="lists nobody at commit"):
+        world.run(log.command)
