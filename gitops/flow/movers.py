@@ -44,7 +44,8 @@ def movers(
     """
     approved, fresh = plans
     since = [record for record in records if record.at >= approved.created_at]
-    later = [commit for commit in commits if commit.at >= approved.created_at]
+    # Git's times are whole seconds.
+    later = [commit for commit in commits if commit.at >= approved.created_at.replace(microsecond=0)]
     others = [commit for commit in later if commit.id != fresh.commit]
     found: list[Mover] = []
     for moved in difference.moved:

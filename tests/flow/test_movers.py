@@ -85,6 +85,13 @@ def test_files_are_moved_by_the_commits_that_touch_them() -> None:
     }
 
 
+def test_a_commit_in_the_second_of_the_review_counts() -> None:
+    approved = replace(APPROVED, created_at=NOW + timedelta(seconds=0.9))
+    now = fresh(origin=inputs({"__main__.py": "f1", "policy/rules.py": "p0"}))
+    (found,) = movers(compare(approved, now), (approved, now), (), (commit("__main__.py", minutes=0),))
+    assert "by Linus at 2026-05-04 09:30 UTC" in found.text
+
+
 def test_a_file_that_no_commit_moved_came_with_the_merge() -> None:
     (found,) = texts(fresh(origin=inputs({"__main__.py": "f1", "policy/rules.py": "p0"})))[MovedInput.PROGRAM]
     assert found.startswith("no commit since the review touches it")
