@@ -1,6 +1,7 @@
 """A repository with the tiny program, its remote and its world: everything real but the code host and the things."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -39,6 +40,14 @@ class Journey:
         made = cls(folder, tiny)
         tiny.project(made.clone, wanted, secrets)
         made.push({"gitops.yaml": GITOPS})
+        return made
+
+    def copied(self, folder: Path) -> "Journey":
+        """The same in another folder, to go on from there."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        more = {name: text.replace(str(self.folder), str(folder)) for name, text in self.tiny.more.items()}
+        made = Journey(folder, Tiny(folder / "world", more))
+        git.git(made.clone, "remote", "set-url", "origin", str(made.remote))
         return made
 
     @property

@@ -137,36 +137,6 @@ def test_a_broken_program_fails_with_its_own_words(deployed: tuple[Tiny, Path], 
     assert any("the program is broken on purpose" in text for text in caught.value.diagnostics)
 
 
-def test_a_plan_whose_state_moved_is_refused_and_a_new_review_lets_it_through(tmp_path: Path) -> None:
-    journey = Journey.begin(tmp_path, WANTED, SECRETS)
-    journey.host.merge(journey.review())
-    assert "released" in journey.gitops("up", "--environment", "dev")
-
-    journey.branch("scale")
-    journey.push({"wanted.json": json.dumps(SCALED)})
-    journey.host.merge(journey.review())
-    somebody_scales(journey, 31)
-    told = journey.gitops("up", "--environment", "dev", expect=3)
-    assert "size: 12 → 20" in told
-    assert "size: 31 → 20" in told
-    assert sizes(journey) == {"one": 31, "two": 1}
-
-    journey.gitops("preview", "--base", "origin/main", "--head", "scale", "--pull-request", "2")
-    journey.host.approve(2, "bob")
-    assert "released" in journey.gitops("up", "--environment", "dev")
-    assert sizes(journey) == {"one": 20, "two": 1}
-    assert "The chain holds" in journey.gitops("log", "--verify")
-
-
-def somebody_scales(journey: Journey, size: int) -> None:
-    """An apply past the pipeline: `pulumi up` from a laptop."""
-    laptop = journey.folder / "laptop"
-    shutil.copytree(journey.clone, laptop)
-    things = {**WANTED["things"], "one": {"size": size, "password": {"secret": "pw"}}}
-    journey.tiny.want(laptop, {**WANTED, "things": things})
-    journey.tiny.process.must(laptop, ["up", "--yes", "--skip-preview", "--stack", STACK], "scale by hand")
-
-
 def sizes(journey: Journey) -> dict[str, float]:
     return {serial.split("-")[0]: thing["size"] for serial, thing in journey.tiny.things.items()}
 

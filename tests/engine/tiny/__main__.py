@@ -2,7 +2,7 @@
 
 `{"things": {"one": {"size": 12, "options": {"protect": true}}}, "outputs": {"size": "one.size"}}`; a value that is
 `{"secret": "key"}` is that secret of the stack's config, one that is `{"of": "one.serial"}` another thing's output, and
-an option that is `{"thing": "one"}` that thing.
+an option that is `{"thing": "one"}` that thing. `requirements.txt`, where there is one, pins the provider's package.
 """
 
 import json
@@ -12,6 +12,9 @@ import pulumi
 
 wanted = json.loads((Path(__file__).parent / "wanted.json").read_text())
 config = pulumi.Config()
+lock = Path(__file__).parent / "requirements.txt"
+# As the package of a real provider does: it asks for the plugin of its own version.
+pinned = {"version": lock.read_text().strip().partition("==")[2]} if lock.exists() else {}
 made: dict[str, pulumi.CustomResource] = {}
 
 
@@ -45,7 +48,7 @@ def option(key, given):
 if wanted.get("broken"):
     raise RuntimeError("the program is broken on purpose")
 for name, inputs in wanted.get("things", {}).items():
-    options = pulumi.ResourceOptions(**{key: option(key, given) for key, given in inputs.pop("options", {}).items()})
-    made[name] = Thing(name, value(inputs), options)
+    options = {key: option(key, given) for key, given in inputs.pop("options", {}).items()}
+    made[name] = Thing(name, value(inputs), pulumi.ResourceOptions(**pinned, **options))
 for name, given in wanted.get("outputs", {}).items():
     pulumi.export(name, value(given))
