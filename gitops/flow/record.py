@@ -22,6 +22,7 @@ from gitops.model import Plan, Record, RecordKind, Stack
 
 BRANCH = LEDGER_BRANCH
 FOLDER = "records"
+_APPLIES = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.NOT_VERIFIED, RecordKind.APPLY_FAILED)
 
 
 def path_of(sequence: int) -> str:
@@ -226,8 +227,7 @@ class History:
 
     def last_apply(self, stack: Stack) -> Record | None:
         """The newest apply of the stack, whether it went well or not; a start without an end counts as itself."""
-        kinds = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.NOT_VERIFIED, RecordKind.APPLY_FAILED)
-        return self.newest(Query(stack=stack.label, kinds=kinds))
+        return self.newest(Query(stack=stack.label, kinds=_APPLIES))
 
     def release(self, stack: Stack) -> Record | None:
         """The commit that was last applied to the stack and verified."""
@@ -241,13 +241,22 @@ class History:
     def cut_short(self, stack: Stack) -> Record | None:
         """The newest apply, if it did not come to a release: killed, failed, or applied and not verified.
 
-        One that ended before it touched anything is none.
+        An attempt that ended before it touched anything is none, nor does it end the one before it. Neither does a
+        release without an apply: it says that nothing is wanted, and not what was done.
         """
-        last = self.last_apply(stack)
-        release = self.release(stack)
-        if last is None or (release is not None and release.sequence > last.sequence):
-            return None
-        return None if last.body.get("touched") is False else last
+        kinds = (*_APPLIES, RecordKind.RELEASE)
+        untouched = False
+        for record in self.select(Query(stack=stack.label, kinds=kinds)):
+            if record.kind is RecordKind.RELEASE:
+                if "unchanged_since" not in record.body:
+                    return None
+            elif record.body.get("touched") is False:
+                untouched = True
+            elif untouched and record.kind is RecordKind.APPLY_STARTED:
+                untouched = False
+            else:
+                return record
+        return None
 
 
 def trusted(records: Sequence[Record]) -> History:

@@ -158,6 +158,26 @@ def test_what_an_apply_came_to(kinds: tuple[RecordKind, ...], unfinished: bool, 
     assert (release is not None) is (RELEASE in kinds)
 
 
+def test_an_apply_stays_cut_short_behind_an_attempt_that_touched_nothing() -> None:
+    attempt = made(STARTED), made(FAILED, touched=False)
+    found = History(chain(made(STARTED), made(FAILED, message="quota"), *attempt, *attempt)).cut_short(DEV)
+    assert found is not None
+    assert found.body == {"message": "quota"}
+    killed = History(chain(made(STARTED, run="killed"), *attempt)).cut_short(DEV)
+    assert killed is not None
+    assert killed.body == {"run": "killed"}
+    assert History(chain(made(STARTED), made(APPLIED), made(RELEASE), *attempt)).cut_short(DEV) is None
+    assert History(chain(*attempt)).cut_short(DEV) is None
+
+
+def test_an_apply_stays_cut_short_behind_a_release_that_applied_nothing() -> None:
+    needless = made(RELEASE, unchanged_since="a" * 40)
+    found = History(chain(made(STARTED), made(APPLIED), made(RELEASE), made(STARTED), needless)).cut_short(DEV)
+    assert found is not None
+    assert found.kind is STARTED
+    assert History(chain(made(STARTED), made(APPLIED), made(RELEASE), needless)).cut_short(DEV) is None
+
+
 NESTED = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(WRITABLE),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(WRITABLE), inner, max_size=4),
