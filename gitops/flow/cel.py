@@ -241,6 +241,11 @@ class _Evaluator(Evaluator):
         found = self.visit_children(tree)
         return next((value for value in found if isinstance(value, CELEvalError)), None) or celtypes.ListType(found)
 
+    def mapinits(self, tree: Tree[Any]) -> Any:
+        found = self.visit_children(tree)
+        wrong = next((value for value in found if isinstance(value, CELEvalError)), None)
+        return wrong or celtypes.MapType(list(zip(found[::2], found[1::2], strict=True)))
+
     def literal(self, tree: Tree[Any]) -> Any:
         if id(tree) not in self._literals:
             self._literals[id(tree)] = super().literal(tree)

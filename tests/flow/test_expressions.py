@@ -108,6 +108,14 @@ def test_a_value_that_cannot_be_read_does_not_matter_where_it_is_not_needed() ->
     assert holds(text, CREATED, SCALED) == Answer(True)
 
 
+@pytest.mark.parametrize(
+    "text", ['{"a": p.new} != {"a": "x"}', '{p.new: 1} != {"x": 1}', '{"a": [p.new]} != {"a": ["x"]}']
+)
+def test_a_map_with_a_secret_has_no_answer(text: str) -> None:
+    found = holds(f"plan.changes.all(c, c.properties.filter(p, p.secret).all(p, {text}))", CREATED)
+    assert found == Answer(False, "it has no answer: password is a secret")
+
+
 def test_no_secret_can_be_told_from_an_answer() -> None:
     for text in ("p.new == 'd1'", "p.new != 'd1'", "string(p.new) == 'd1'", "p.new.size() == 2", "p.old == null"):
         found = holds(f"plan.changes.all(c, c.properties.filter(p, p.secret).all(p, {text}))", CREATED)
