@@ -19,7 +19,7 @@ from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.gate import Evidence, RuleSet, Situation
 from gitops.flow.plan import unknowns
 from gitops.flow.record import History, Query
-from gitops.model import Inputs, Plan, PullRequest, RecordKind, Stack, Verdict
+from gitops.model import Inputs, Plan, PullRequest, Record, RecordKind, Stack, Verdict
 
 AS_RELEASED = "as released"
 
@@ -88,14 +88,21 @@ class Judge:
     def may_break_glass(self) -> tuple[str, ...]:
         """Who may apply past this gate: those whom the commit and every release before it name.
 
+        That is each release of the environment, and of each of its stacks, whatever their environment was called then.
         Raises RemoteUnreachable, LedgerBroken.
         """
-        names = self._environment.break_glass
+        names, environment = self._environment.break_glass, self._environment
         history = self._context.ledger().history()
-        releases = {one.stack: one for one in history.select(_releases(self._environment.name), oldest_first=True)}
-        for release in releases.values():
-            before = {one.name: one.break_glass for one in self._settings_at(release.commit).environments}
-            names = tuple(name for name in names if name in before.get(self._environment.name, ()))
+        held = {stack.label: stack for stack in self._settings.stacks_of(environment, self._snapshot.stacks)}
+        named = {one.stack for one in history.select(_releases(environment.name))}
+        for label in sorted(named | held.keys()):
+            release = history.newest(Query(stack=label, kinds=(RecordKind.RELEASE,)))
+            if release is None:
+                continue
+            before = self._settings_at(release.commit)
+            found = before.environment_of(held[label]) if label in held else None
+            found = found or next((one for one in before.environments if one.name == environment.name), None)
+            names = tuple(name for name in names if found and name in found.break_glass)
         return names
 
     # --- rules ----------------------------------------------------------------------------------
@@ -142,31 +149,50 @@ class Judge:
 
     def _soaking(self, environment: str, request: PullRequest | None, history: History) -> datetime | None:
         """Since when all stacks of the environment are at the promoted commit, or at later ones."""
+        releases = self._first_releases(environment, request, history)
+        return max((one.at for one in releases if one), default=None) if all(releases) else None
+
+    def _first_releases(
+        self, environment: str, request: PullRequest | None, history: History
+    ) -> tuple[Record | None, ...]:
+        """With which release each stack of the environment came to the promoted commit; None where it is not there."""
         held = [one for one in self._settings.environments if one.name == environment]
         if request is None or not held:
-            return None
-        since: list[datetime] = []
+            return ()
+        found: list[Record | None] = []
         for stack in self._settings.stacks_of(held[0], self._snapshot.stacks):
-            first: datetime | None = None
+            first: Record | None = None
             for one in history.select(replace(_releases(environment), stack=stack.label)):
                 if one.commit != request.head and not contains(self._context, one.commit, request.head):
                     break
-                first = one.at
-            if first is None:
-                return None
-            since.append(first)
-        return max(since, default=None)
+                first = one
+            found.append(first)
+        return tuple(found)
 
     def _is_vouched(self, sets: tuple[RuleSet, ...], request: PullRequest | None, history: History) -> bool:
-        """Whether this promotes what is released in the environment before, where others had to approve it."""
+        """Whether this promotes what is released in the environment before, where others had to approve it.
+
+        Nobody had to where no stack there had anything to apply, or where the glass was broken for it.
+        """
         if request is None or not _matters(request):
             return False
         return all(
             one.before is not None
             and one.before.approvals.count > 0
             and one.before.gate.auto_approve is None
-            and self._soaking(one.before.name, request, history) is not None
+            and self._was_approved(self._first_releases(one.before.name, request, history), history)
             for one in sets
+        )
+
+    @staticmethod
+    def _was_approved(releases: tuple[Record | None, ...], history: History) -> bool:
+        """Whether all are released, and one of them came through the gate."""
+        glass = (RecordKind.BREAK_GLASS,)
+        return all(releases) and any(
+            "unchanged_since" not in one.body
+            and history.newest(Query(stack=one.stack, kinds=glass, commit=one.commit)) is None
+            for one in releases
+            if one
         )
 
     @cached_property

@@ -69,6 +69,13 @@ def test_a_change_cannot_name_itself_those_who_may(world: World) -> None:
         world.up("eve", glass=BreakGlass("down", ("0" * 64,)))
 
 
+def test_an_environment_under_another_name_has_no_other_glass(world: World) -> None:
+    world.push_to_main({"gitops.yaml": GLASS.replace("name: dev", "name: dev2").replace("[ada]", "[ada, eve]")})
+    glass = BreakGlass("down", ("0" * 64,))
+    with pytest.raises(Refused, match="eve may not break the glass of this environment: it may be broken by ada"):
+        upping.up(world.context("eve"), upping.Request("dev2", glass=glass))
+
+
 def test_a_glass_that_needs_no_breaking_is_not_broken(world: World) -> None:
     world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
     (result,) = world.up(glass=BreakGlass("down", ("0" * 64,)))

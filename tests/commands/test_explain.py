@@ -7,6 +7,7 @@ import pytest
 
 from gitops.cli import run
 from gitops.commands import explain as explaining
+from gitops.commands.break_glass import BreakGlass
 from gitops.commands.judging import Judge
 from gitops.errors import ConfigError, Refused, UsageError, Waiting
 from gitops.model import Outcome, RuleResult
@@ -216,11 +217,28 @@ def test_glass_is_broken_by_those_whom_the_commit_and_the_release_name(world: Wo
 
 def test_who_contributed_to_what_is_promoted_may_approve_it(world: World) -> None:
     git.git(world.clone, "config", "user.name", "bob")
-    world.reviewed({"Pulumi.prod.yaml": wanting(web=200)}, "grace")
+    world.reviewed({DEV_FILE: wanting(web=20), "Pulumi.prod.yaml": wanting(web=200)}, "grace")
     world.up()
     number = promoted(world, "Test Author")
     assert "Test Author" in world.host.pull_request(number).contributors
     assert by_name(explained(world, pull_request=number))["approvals"].outcome is Outcome.ALLOW
+
+
+def test_who_contributed_to_what_nobody_had_to_approve_may_not_approve_its_promotion(world: World) -> None:
+    world.reviewed({DEV_FILE: wanting(web=20), "gitops.yaml": rules(dev="break_glass: {by: [ada]}")}, "bob")
+    world.up()
+    world.push_to_main({"Pulumi.prod.yaml": wanting(web=999)})
+    assert [one.done.value for one in world.up()] == ["already released"]
+    number = promoted(world, "Test Author")
+    assert by_name(explained(world, pull_request=number))["approvals"].outcome is Outcome.WAIT
+    world.push_to_main({DEV_FILE: wanting(web=21)})
+    (shown,) = world.up(dry_run=True, glass=BreakGlass("down", ()))
+    assert shown.plan
+    world.up(glass=BreakGlass("down", (shown.plan.plan_digest,)))
+    world.main()
+    world.preview("origin/main", "origin/prod", pull_request=number, environment="prod")
+    world.host.approve(number, "Test Author")
+    assert by_name(explained(world, pull_request=number))["approvals"].outcome is Outcome.WAIT
 
 
 def test_who_contributed_to_a_pull_request_may_not_approve_it(world: World) -> None:
