@@ -59,7 +59,18 @@ def _continues(approved: ResourceChange, fresh: ResourceChange) -> bool:
     if not (same_kind or finishes):
         return False
     wanted = {change.path: change for change in approved.properties}
+    if fresh.operation is Operation.CREATE and _missing(approved, fresh):
+        return False
     return all(_same_target(wanted.get(change.path), change, strict=same_kind) for change in fresh.properties)
+
+
+def _missing(approved: ResourceChange, fresh: ResourceChange) -> bool:
+    """Whether a creation lacks something that was approved: nothing of it is done yet, so all of it must be left.
+
+    A value that was unknown may have turned out to be none.
+    """
+    left = {change.path for change in fresh.properties}
+    return any(one.path not in left and not isinstance(one.new, UnknownValue) for one in approved.properties)
 
 
 def _same_target(approved: PropertyChange | None, fresh: PropertyChange, *, strict: bool) -> bool:

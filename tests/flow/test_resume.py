@@ -44,6 +44,12 @@ def test_the_rest_of_an_approved_plan_needs_no_new_approval(fresh: Plan) -> None
     assert departures(APPROVED, fresh) == ()
 
 
+def test_a_creation_that_is_left_is_left_whole() -> None:
+    (told,) = departures(APPROVED, rest(replace(CREATE, properties=CREATE.properties[1:])))
+    assert told == "create web differs from the planned create"
+    assert departures(APPROVED, rest(replace(CREATE, properties=CREATE.properties[:1]))) == ()
+
+
 def test_what_an_alias_renames_has_moved_by_our_own_hand() -> None:
     renamed = change(Operation.UPDATE, BUCKET, "journal", update("(urn)", urn(BUCKET, "logs"), urn(BUCKET, "journal")))
     approved = plan(renamed, CREATE, state=start({urn(BUCKET, "logs"): "l0"}))
