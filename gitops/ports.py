@@ -255,6 +255,12 @@ class CodeHostReader(Protocol):
         Raises CodeHostFailed.
         """
 
+    def contributors(self, base: str, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who wrote or committed what `head` has and `base` has not: accounts, and names of those who have none.
+
+        Merges that the host itself made count for nobody. Raises CodeHostFailed.
+        """
+
     def members(self, team: str) -> frozenset[str]:
         """Who belongs to the team, named as @organisation/team. Raises CodeHostFailed."""
 

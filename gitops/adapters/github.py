@@ -6,7 +6,7 @@ mapping that `gitops.context` passes in, never from the process environment.
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -17,6 +17,7 @@ from gitops.errors import CodeHostFailed, UsageError
 from gitops.model import Approval, PullRequest
 
 if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s, which `gitops affected` does not have
+    import github.Commit
     import github.PullRequest
     import github.PullRequestReview
     from github.GithubException import GithubException
@@ -144,6 +145,12 @@ class GitHub:
             names = {name for file in found for name in (file.filename, file.previous_filename) if name}
             return tuple(sorted(names)) if len(found) < MOST_FILES else None
 
+    def contributors(self, base: str, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Who wrote or committed what `head` has and `base` has not."""
+        with self._asking(f"who wrote what lies between {base[:12]} and {head[:12]}", needs="contents: read"):
+            commits = list(self._repository.compare(base, head).commits)
+            return _people([one for one in commits if not _merged_on_the_site(one)])
+
     def members(self, team: str) -> frozenset[str]:
         """Who belongs to @organisation/team, or to a team below it. A workflow's own token may not ask for that."""
         from github.NamedUser import NamedUser
@@ -199,28 +206,13 @@ class GitHub:
         )
 
     def _contributors(self, found: "github.PullRequest.PullRequest") -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The accounts that wrote or committed its commits, and the names of those who have no account.
-
-        A co-author is a claim in a message: one that can be told excludes an account, one that cannot is nobody.
-        """
+        """Who opened it, wrote or committed its commits, and the names of those who have no account."""
         commits = list(found.get_commits())
-        logins = {found.user.login if found.user else DELETED_ACCOUNT}
-        strangers: set[str] = set()
-        addresses: dict[str, str] = {}
-        for one in commits:
-            for account, person in ((one.author, one.commit.author), (one.committer, one.commit.committer)):
-                login = account.login if account else _login_in(person.email)
-                if login is None:
-                    strangers.add(f"{person.name} <{person.email}>")
-                elif login != WEB_SITE:
-                    logins.add(login)
-                    addresses[person.email] = login
-        for address in (address for one in commits for address in _CO_AUTHOR.findall(one.commit.message)):
-            login = addresses.get(address) or _login_in(address)
-            logins |= {login} if login else set()
-        if len(commits) >= MOST_COMMITS:
-            strangers |= {f"a commit that GitHub does not list ({n})" for n in range(len(commits), found.commits)}
-        return tuple(sorted(logins)), tuple(sorted(strangers))
+        logins, strangers = _people(commits)
+        author = found.user.login if found.user else DELETED_ACCOUNT
+        unlisted = range(len(commits), found.commits) if len(commits) >= MOST_COMMITS else ()
+        unknown = {f"a commit that GitHub does not list ({number})" for number in unlisted}
+        return tuple(sorted({*logins, author})), tuple(sorted({*strangers, *unknown}))
 
     def _approvals(self, pull_request: "github.PullRequest.PullRequest") -> tuple[Approval, ...]:
         # Oldest first, as GitHub lists them; a deleted account has no user, and no say.
@@ -272,6 +264,33 @@ def _login_in(address: str) -> str | None:
     """The account that GitHub's own private address names."""
     match = _PRIVATE_ADDRESS.fullmatch(address or "")
     return match.group(1) if match else None
+
+
+def _people(commits: "Sequence[github.Commit.Commit]") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The accounts that wrote or committed the commits, and the names of those who have no account.
+
+    A co-author is a claim in a message: one that can be told excludes an account, one that cannot is nobody.
+    """
+    logins: set[str] = set()
+    strangers: set[str] = set()
+    addresses: dict[str, str] = {}
+    for one in commits:
+        for account, person in ((one.author, one.commit.author), (one.committer, one.commit.committer)):
+            login = account.login if account else _login_in(person.email)
+            if login is None:
+                strangers.add(f"{person.name} <{person.email}>")
+            elif login != WEB_SITE:
+                logins.add(login)
+                addresses[person.email] = login
+    for address in (address for one in commits for address in _CO_AUTHOR.findall(one.commit.message)):
+        login = addresses.get(address) or _login_in(address)
+        logins |= {login} if login else set()
+    return tuple(sorted(logins)), tuple(sorted(strangers))
+
+
+def _merged_on_the_site(commit: "github.Commit.Commit") -> bool:
+    """Whether it is a merge that the web site made: it holds nothing of whoever clicked."""
+    return len(commit.parents) > 1 and commit.committer is not None and commit.committer.login == WEB_SITE
 
 
 def _answer(asked: str, error: "GithubException", needs: str) -> CodeHostFailed:

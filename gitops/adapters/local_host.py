@@ -82,6 +82,10 @@ class LocalHost:
         listed = self._git.text("diff", "--name-only", "--no-renames", "-z", f"{before}...{head}")
         return tuple(sorted(filter(None, listed.split("\0"))))
 
+    def contributors(self, base: str, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names on the commits that `head` has and `base` has not, merges aside: names are accounts here."""
+        return self._names("--no-merges", f"{base}..{head}"), ()
+
     def members(self, team: str) -> frozenset[str]:
         """Who belongs to the team; nobody to one that was never made."""
         return frozenset(self._teams().get(team, ()))
@@ -202,9 +206,7 @@ class LocalHost:
     def _as_pull_request(self, entry: Entry) -> PullRequest:
         """The entry as the pipeline knows it. Names are accounts here, so nobody is a stranger."""
         before, head = self._span(entry)
-        span = [f"{before}..{head}"] if before else [head]
-        names = "%an%n%cn%n%(trailers:key=Co-authored-by,valueonly)"
-        lines = self._git.text("log", f"--format={names}", *span).splitlines()
+        names = self._names(f"{before}..{head}" if before else head)
         return PullRequest(
             number=entry.number,
             title=entry.title,
@@ -213,8 +215,14 @@ class LocalHost:
             head=entry.head,
             approvals=entry.approvals,
             merged_as=entry.merged_as,
-            contributors=tuple(sorted({entry.author, *(line.partition(" <")[0] for line in lines if line)})),
+            contributors=tuple(sorted({entry.author, *names})),
         )
+
+    def _names(self, *span: str) -> tuple[str, ...]:
+        """Authors, committers and co-authors of these commits."""
+        names = "%an%n%cn%n%(trailers:key=Co-authored-by,valueonly)"
+        lines = self._git.text("log", f"--format={names}", *span).splitlines()
+        return tuple(sorted({line.partition(" <")[0] for line in lines if line}))
 
     def _span(self, entry: Entry) -> tuple[str, str]:
         """Its commits: those behind the head that are not behind the first. "" for all: its head is on the base."""

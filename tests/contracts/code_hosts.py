@@ -37,6 +37,9 @@ class People(Protocol):
     def team(self, name: str, people: Sequence[str]) -> None:
         """Make a team, named as @organisation/team."""
 
+    def announcements(self) -> list[str]:
+        """What was announced, oldest first: each title, an empty line, the text."""
+
 
 @dataclass(frozen=True)
 class CodeHost:
@@ -80,6 +83,9 @@ class PeopleOnGitHub:
 
     def comments(self, number: int) -> list[str]:
         return [comment.body for comment in self._github.pull_requests[number].comments]
+
+    def announcements(self) -> list[str]:
+        return [f"{title}\n\n{body}" for title, body in self._github.issues]
 
     def team(self, name: str, people: Sequence[str]) -> None:
         self._github.teams[name.removeprefix("@")] = list(people)

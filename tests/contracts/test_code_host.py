@@ -71,6 +71,22 @@ def test_everybody_whose_commit_it_holds_is_a_contributor(host: CodeHost) -> Non
     assert (found.contributors, found.strangers) == (("ada", "bob", "carol", "dan", "eve"), ())
 
 
+def test_who_wrote_what_lies_between_two_commits_is_told_merges_of_the_host_aside(host: CodeHost) -> None:
+    start = host.commit("main", "released", by="linus")
+    host.commit("feature", "one", by="bob")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    merged = host.people.merge(number)
+    last = host.commit("main", "pushed", by="carol")
+    assert host.adapter.contributors(start, merged) == (("bob",), ())
+    assert host.adapter.contributors(start, last) == (("bob", "carol"), ())
+    assert host.adapter.contributors(last, last) == ((), ())
+
+
+def test_what_is_announced_can_be_read_by_all(host: CodeHost) -> None:
+    host.adapter.announce("Break-glass", "Reason: `down`\n")
+    assert host.people.announcements() == ["Break-glass\n\nReason: `down`\n"]
+
+
 @pytest.mark.parametrize("squash", [False, True], ids=["merge commit", "squashed"])
 def test_the_files_are_those_that_it_changes_before_and_after_the_merge(host: CodeHost, squash: bool) -> None:
     host.commit("feature", "one")

@@ -118,6 +118,17 @@ def _commits(github: "SimulatedGitHub", _request: Request, _login: str, number: 
     return Answer(200, github.commits_json(github.pull_requests[int(number)]))
 
 
+def _compared(github: "SimulatedGitHub", _request: Request, _login: str, span: str) -> Answer:
+    commits = github.span_json(span.replace("...", ".."))
+    counts = {"status": "ahead", "ahead_by": len(commits), "behind_by": 0, "total_commits": len(commits)}
+    return Answer(200, {**counts, "url": f"{github.url}/compare/{span}", "commits": commits, "files": []})
+
+
+def _open_issue(github: "SimulatedGitHub", request: Request, login: str, _name: str) -> Answer:
+    github.issues.append((str(request.body["title"]), str(request.body["body"])))
+    return Answer(201, {"number": 900 + len(github.issues), "user": github.user_json(login), **request.body})
+
+
 def _files(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
     return Answer(200, github.files_json(github.pull_requests[int(number)]))
 
@@ -164,6 +175,8 @@ ROUTES: Mapping[str, Route] = {
     r"GET {repository}/pulls/(\d+)/reviews": _reviews,
     r"GET {repository}/pulls/(\d+)/commits": _commits,
     r"GET {repository}/pulls/(\d+)/files": _files,
+    r"GET {repository}/compare/(\w+\.\.\.\w+)": _compared,
+    r"POST {repository}/issues": _open_issue,
     r"GET /orgs/(.+/teams/.+)/members": _members,
     r"GET {repository}/issues/(\d+)/comments": _comments,
     r"POST {repository}/issues/(\d+)/comments": _create_comment,

@@ -95,6 +95,7 @@ class SimulatedGitHub:
         self.strangers: set[str] = set()
         # Team, as organisation/slug → who belongs to it.
         self.teams: dict[str, list[str]] = {}
+        self.issues: list[tuple[str, str]] = []
         # GitHub's largest page; a test that wants many pages makes it small instead of writing 101 comments.
         self.largest_page = 100
         # Right after a merge GitHub does not know a commit's pull requests yet.
@@ -244,12 +245,20 @@ class SimulatedGitHub:
 
     def commits_json(self, pull_request: SimulatedPullRequest) -> list[Json]:
         """Its commits, oldest first; no more than GitHub lists."""
-        span = f"{self._before(pull_request)}..{self.follow(pull_request).head}"
-        listed = self.git("log", "--reverse", "--format=%H%x1f%an%x1f%ae%x1f%cn%x1f%ce%x1f%B%x00", span)
+        return self.span_json(f"{self._before(pull_request)}..{self.follow(pull_request).head}")[: shapes.MOST_COMMITS]
+
+    def span_json(self, span: str) -> list[Json]:
+        """The commits of a span, oldest first."""
+        listed = self.git("log", "--reverse", "--format=%H%x1f%an%x1f%ae%x1f%cn%x1f%ce%x1f%B%x1f%P%x00", span)
         rows = [row.strip("\n").split("\x1f") for row in listed.split("\0") if row.strip("\n")]
         return [
-            shapes.commit(self.url, self.repository, row[0], row[5], tuple(map(self._person, row[1:5:2], row[2:5:2])))
-            for row in rows[: shapes.MOST_COMMITS]
+            {
+                **shapes.commit(
+                    self.url, self.repository, row[0], row[5], tuple(map(self._person, row[1:5:2], row[2:5:2]))
+                ),
+                "parents": [{"sha": sha, "url": f"{self.url}/commits/{sha}"} for sha in row[6].split()],
+            }
+            for row in rows
         ]
 
     def _person(self, name: str, address: str) -> tuple[Json, Json | None]:
