@@ -162,15 +162,23 @@ def _start(run: Run, ready: Prepared) -> None:
     with ThreadPoolExecutor(1) as beside:
         looking = beside.submit(run.context.engine.start_state, run.program.project_folder(stack), stack.name)
         ready.lease.append(run.ledger, run.make(RecordKind.APPLY_STARTED, stack, body))
-        now = looking.result()
+        try:
+            now = looking.result()
+        except (EngineFailed, KeyboardInterrupt) as error:
+            _touched_nothing(run, ready, str(error) or "cancelled before anything was touched")
+            raise
     if now.digest != ready.plan.start.digest:
-        message = "the state moved while it was being previewed"
-        untouched = {"plan_digest": ready.plan.plan_digest, "message": message, "touched": False}
-        ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, stack, untouched))
+        _touched_nothing(run, ready, "the state moved while it was being previewed")
         raise Refused(
             f"The state of {stack.label} moved while it was being previewed; nothing was touched.",
             hint="Somebody else works on this stack outside of the pipeline. Run `gitops up` again.",
         )
+
+
+def _touched_nothing(run: Run, ready: Prepared, message: str) -> None:
+    """Record that what was started has ended again, or the next run would take it for killed and look for its rest."""
+    body = {"plan_digest": ready.plan.plan_digest, "message": message, "touched": False}
+    ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, ready.stack, body))
 
 
 def _change(run: Run, ready: Prepared) -> None:

@@ -11,7 +11,7 @@ from gitops.commands import up as upping
 from gitops.commands.up import Done, StackResult
 from gitops.errors import EngineFailed, Failed, LedgerBroken, Refused, RemoteUnreachable, Waiting
 from gitops.flow import record as records
-from gitops.model import RecordKind
+from gitops.model import RecordKind, StartState
 from gitops.ports import Preview
 from tests.commands.world import DEV, GITOPS, World, wanting
 from tests.fakes.engine import FakeEngine
@@ -45,6 +45,27 @@ def test_what_was_reviewed_and_approved_is_applied_verified_and_released(world: 
     assert {record.commit for record in world.records[1:]} == {commit}
     assert records.problems(world.records) == ()
     assert world.leases == ()
+
+
+def test_a_state_that_cannot_be_looked_at_once_more_leaves_no_apply_behind(world: World) -> None:
+    world.reviewed(SCALE, "bob")
+    looked = world.engine.start_state
+    answers = iter([looked])
+
+    def expiring(folder: Path, stack: str) -> StartState:
+        answer = next(answers, None)
+        if answer is None:
+            raise EngineFailed("Could not read the state of stack dev: ExpiredToken")
+        return answer(folder, stack)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.engine, "start_state", expiring)
+        with pytest.raises(EngineFailed, match="ExpiredToken"):
+            world.up()
+    assert world.kinds == ["apply started", "apply failed"]
+    assert world.records[-1].body["touched"] is False
+    assert not world.engine.applied
+    assert only(world.up()).done is Done.RELEASED
 
 
 def test_applying_again_changes_nothing(world: World) -> None:
