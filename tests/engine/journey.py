@@ -20,6 +20,13 @@ lease: {duration: 30s}
 environments:
   - {name: dev, branch: main, stacks: [dev], approvals: 1}
 """
+PASSWORD = "canary-old-8c1f2d"
+
+
+def wanting(one: int = 12, **more: Mapping[str, Any]) -> dict[str, Any]:
+    """Two things, the first with a password, the second made beside it, and more of them."""
+    things = {"one": {"size": one, "password": {"secret": "pw"}}, "two": {"size": 1, "beside": {"of": "one.serial"}}}
+    return {"things": {**things, **more}, "outputs": {"serial": {"of": "one.serial"}}}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ on the machine (on PATH), as a team has it, and not part of the repository.
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,48 +12,15 @@ from typing import Any
 import pytest
 
 from gitops.adapters.secret_digests import DIGEST_KEY
-from tests.engine.journey import Journey
+from tests.engine.journey import PASSWORD, Journey, wanting
 from tests.support.canaries import Arguments, files, found, objects
 from tests.support.git import git
-from tests.support.tiny import STACK, Tiny
+from tests.support.tiny import STACK
 
 pytestmark = pytest.mark.engine
 
-OLD, NEW = "canary-old-8c1f2d", "canary-new-5b7e9a"
-SECRETS = {"tiny:pw": OLD}
+NEW = "canary-new-5b7e9a"
 KEY = {DIGEST_KEY: "0f" * 32}
-
-
-def wanting(one: int = 12, **more: dict[str, Any]) -> dict[str, Any]:
-    """Two things, the second made beside the first, and more of them."""
-    things = {"one": {"size": one, "password": {"secret": "pw"}}, "two": {"size": 1, "beside": {"of": "one.serial"}}}
-    return {"things": {**things, **more}, "outputs": {"serial": {"of": "one.serial"}}}
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    """A released stack that no test alters: `one` is 12."""
-    folder = tmp_path_factory.mktemp("deployed")
-    begun = Journey.begin(folder / "journey", wanting(), SECRETS)
-    plugins = begun.folder / "plugins"
-    shutil.move(begun.clone / "provider", plugins)
-    path = f"{plugins}{os.pathsep}{begun.tiny.environment['PATH']}"
-    journey = Journey(begun.folder, Tiny(begun.tiny.root, {"PATH": path}))
-    program = {"Pulumi.yaml": "name: tiny\nruntime: python\n", "requirements.txt": "pulumi-things==1.0.0\n"}
-    journey.push(program)
-    journey.host.merge(journey.review())
-    assert "released" in journey.gitops("up", "--environment", "dev")
-    return journey
-
-
-@pytest.fixture
-def journey(deployed: Journey, tmp_path: Path) -> Journey:
-    """A team's world in which the plan for 12 → 20 is reviewed and approved, as pull request 2."""
-    made = deployed.copied(tmp_path / "journey")
-    made.branch("scale")
-    made.push({"wanted.json": json.dumps(wanting(20))})
-    assert made.review() == 2
-    return made
 
 
 def merged(journey: Journey, *others: tuple[str, dict[str, str]]) -> None:
@@ -193,5 +159,5 @@ def test_a_secret_that_is_rotated_is_reviewed_first_and_shown_nowhere(journey: J
         "temporary files": files(journey.temporary),
         "the state": files(journey.tiny.root / "state"),
     }
-    assert found(places, OLD, NEW) == {}
+    assert found(places, PASSWORD, NEW) == {}
     assert sizes(journey) == {"one": 20, "two": 1}
