@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from gitops.commands import unreleased
 from gitops.commands.planning import Program, contains
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
@@ -132,10 +133,15 @@ class Judge:
         self, stack: Stack, history: History, sets: tuple[RuleSet, ...], request: PullRequest | None
     ) -> Situation:
         environments = [one.environment for one in sets]
+        into = self._environment.branch if self._shown is not None else ""
+        earlier = unreleased.find(self._context, history.release(stack), self._commit, into)
+        if request and earlier:
+            request = earlier.contributors(request)
         soaks = {one.before.name for one in sets if one.before and one.environment.gate.soak is not None}
         soaking = {name: self._soaking(name, request, history) for name in soaks}
         host = self._context.host
         files = host.files(request.number) if request and any(map(_asks_for_files, environments)) else ()
+        files = earlier.files(files) if request and earlier and any(map(_asks_for_files, environments)) else files
         return Situation(
             stack=stack,
             commit=self._commit,
