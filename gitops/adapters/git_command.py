@@ -155,6 +155,8 @@ class GitCommand:
 _LOST_RACE = re.compile(
     r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to update ref|reference already exists"
     r"|failed to lock|incorrect old value|remote ref is at"
+    # Of several refs at once the remote tells no more than this; why it was goes to its own log.
+    r"|atomic transaction failed"
 )
 
 

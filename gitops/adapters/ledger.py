@@ -54,6 +54,7 @@ class GitLedger:
         self._options = options or Options()
         self._index = LedgerIndex(self._file())
         self._moving = threading.RLock()
+        self._writing = threading.Lock()
 
     def history(self) -> History:
         """See `LedgerReader.history`."""
@@ -164,10 +165,16 @@ class GitLedger:
 
     def _append(self, record: Record, beside: Move | None = None) -> Record:
         """Append, `beside` being moved in the same push. Raises LeaseMoved when something else stands there."""
+        # Threads of one run need not race each other.
+        with self._writing:
+            return self._raced(record, beside)
+
+    def _raced(self, record: Record, beside: Move | None) -> Record:
         deadline = time.monotonic() + PATIENCE_SECONDS
         # The head as we saw or wrote it last, without asking: if it moved, the swap below fails and tells.
         last = self._known() or self._current()
         while True:
+            begun = time.monotonic()
             placed = following(record, last.place if last else None)
             after = last.commit if last else ""
             commit, blob = commits.write(self._git, placed, after, sign=bool(self._options.signers))
@@ -182,7 +189,8 @@ class GitLedger:
                     f"{PATIENCE_SECONDS:.0f} seconds.",
                     hint="Run the same command again; if nobody else writes, look at the remote's branch rules.",
                 )
-            time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - spreads the writers, guards nothing
+            # For up to as long as one attempt takes here: where all is slow, so are the others.
+            time.sleep(random.uniform(0.01, 0.1 + time.monotonic() - begun))  # noqa: S311 - spreads writers, guards nothing
             last = self._current()
 
     def _known(self) -> Head | None:
