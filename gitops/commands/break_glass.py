@@ -71,7 +71,7 @@ def must_be_read(glass: BreakGlass, prepared: Sequence["Prepared"]) -> None:
     if first is not None:
         raise Refused(
             f"Plan {first.plan.plan_digest[:12]} of {first.stack.label} is not the one that you named; "
-            "nothing was touched.",
+            "that stack was not touched.",
             hint="Something moved since you read it. Read it again with --dry-run.",
         )
 

@@ -7,7 +7,7 @@ each is applied, verified and recorded, in the order of what reads from what.
 import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -125,6 +125,7 @@ class _Work:
     held: Mapping[Stack, Held]
     history: records.History
     scratch: Path
+    applied: list[Stack] = field(default_factory=list)
 
     def results(self) -> Iterable[StackResult]:
         """Prepare all, then apply one after the other."""
@@ -146,6 +147,7 @@ class _Work:
             self._must_be_allowed([ready])
         if self.run.glass and ready.verdict.outcome is not Outcome.ALLOW:
             break_glass.announce(self.run, ready, self.run.glass)
+        self.applied.append(ready.stack)
         checks = applying.apply(self.run, ready)
         return StackResult(ready.stack, Done.RELEASED, ready.plan, checks)
 
@@ -156,7 +158,7 @@ class _Work:
         if self.run.glass and not self.run.dry_run:
             break_glass.must_be_read(self.run.glass, tuple(ready))
         elif not self.run.glass:
-            _stop_unless_allowed(self.run, {one.stack: one.verdict for one in ready}, ready)
+            _stop_unless_allowed(self.run, {one.stack: one.verdict for one in ready}, ready, self.applied)
 
 
 def _tell_of_clocks(ahead: timedelta) -> None:
@@ -192,8 +194,14 @@ def _must_be_foreseen(run: Run, stacks: Collection[Stack], history: records.Hist
     _stop_unless_allowed(run, verdicts)
 
 
-def _stop_unless_allowed(run: Run, verdicts: Mapping[Stack, Verdict], ready: Collection[Prepared] = ()) -> None:
-    """Say why not, keep refusals in the ledger, and raise; a refusal counts before a wait."""
+def _stop_unless_allowed(
+    run: Run, verdicts: Mapping[Stack, Verdict], ready: Collection[Prepared] = (), applied: Collection[Stack] = ()
+) -> None:
+    """Say why not, keep refusals in the ledger, and raise; a refusal counts before a wait.
+
+    `applied` are the stacks that this run has applied already.
+    """
+    before = wording.listed([stack.label for stack in applied])
     digests = {one.stack: one.plan.plan_digest for one in ready}
     for outcome in (Outcome.REFUSE, Outcome.WAIT):
         stopped = {stack: verdict for stack, verdict in verdicts.items() if verdict.outcome is outcome}
@@ -215,7 +223,7 @@ def _stop_unless_allowed(run: Run, verdicts: Mapping[Stack, Verdict], ready: Col
                 digest = {"plan_digest": digests[stack]} if stack in digests else {}
                 run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), **digest})
         raise Refused(
-            f"Not applied, nothing was touched: {reasons}.",
+            f"Not applied, {f'after {before} was' if before else 'nothing was touched'}: {reasons}.",
             hint="Preview the change again, have that plan approved, and run `gitops up` again.",
         )
 

@@ -14,6 +14,13 @@ environments:
   - {name: dev, branch: main, stacks: ["dev*"]}
   - {name: prod, branch: prod, stacks: [prod]}
 """
+READER = {
+    "net/Pulumi.yaml": "name: net\nruntime: python\n",
+    "net/__main__.py": "import pulumi\n",
+    "net/Pulumi.dev-net.yaml": wanting(vpc=1),
+    "__main__.py": 'import pulumi\npulumi.StackReference("net/dev-net")\n',
+    "Pulumi.dev.yaml": wanting(web=20),
+}
 BOTH = {"gitops.yaml": TWO, "Pulumi.dev.yaml": wanting(web=20), "Pulumi.dev2.yaml": wanting(x=1)}
 
 
@@ -48,12 +55,17 @@ def test_a_refusal_of_the_last_leaves_the_first_untouched(world: World) -> None:
 def test_a_stack_that_reads_from_a_changed_one_is_looked_at_again(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project = {"net/Pulumi.yaml": "name: net\nruntime: python\n", "net/__main__.py": "import pulumi\n"}
-    reader = {"__main__.py": 'import pulumi\npulumi.StackReference("net/dev-net")\n'}
-    files = {**project, **reader, "net/Pulumi.dev-net.yaml": wanting(vpc=1), "Pulumi.dev.yaml": wanting(web=20)}
-    world.reviewed({"gitops.yaml": TWO, **files}, "bob")
+    world.reviewed({"gitops.yaml": TWO, **READER}, "bob")
     assert [result.stack.label for result in world.up()] == ["net/dev-net", "shop/dev"]
     assert "shop/dev: reads from a stack that has just changed" in capsys.readouterr().err
+
+
+def test_a_refusal_after_an_apply_does_not_say_that_nothing_was_touched(world: World) -> None:
+    world.reviewed({"gitops.yaml": TWO, **READER}, "bob")
+    world.engine.during_apply = lambda: world.engine.states.update(dev={"web": 14})
+    with pytest.raises(Refused, match="Not applied, after net/dev-net was: shop/dev: plan digest"):
+        world.up()
+    assert world.engine.applied == ["dev-net"]
 
 
 def test_a_named_stack_is_applied_alone(world: World) -> None:
