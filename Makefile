@@ -28,6 +28,7 @@ bench: python ## measure the pipeline beside the plain Pulumi CLI, in one run
 	@$(TOOLCHAIN) install --for demo
 	@$(VENV)/python bench/pipeline.py
 	@$(VENV)/python bench/affected.py
+	@$(VENV)/python bench/ledger.py
 
 toolchain: python ## install every tool, and show where each comes from
 	@$(TOOLCHAIN) install --for all

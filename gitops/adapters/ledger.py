@@ -42,7 +42,7 @@ class Options:
     """
 
     signers: bytes = b""
-    signatures: int = 200
+    signatures: int = 50
     tell: Callable[[str], None] = lambda _: None
 
 
@@ -301,9 +301,16 @@ class _Reader:
 
     def _signed(self, batch: Sequence[str], left: int) -> list[bool]:
         """Whether each is signed. From the first signed record on, all must be, by those who are listed."""
-        if not self._options.signers:
-            return [False] * len(batch)
         signed = signatures.present(self._git, batch)
+        if not self._options.signers:
+            # A change that takes the list away must not have its own records believed.
+            for commit, is_signed in zip(batch, signed, strict=True):
+                if is_signed:
+                    raise commits.broken(
+                        f"commit {commit[:12]} is signed, and gitops.yaml here names nobody who may: merge the change "
+                        "that set `ledger.signers` into this branch"
+                    )
+            return signed
         begun = self._index.signed_since() is not None
         for commit, is_signed in zip(batch, signed, strict=True):
             if begun and not is_signed:
