@@ -59,7 +59,21 @@ class Judge:
         """The pull request that became the commit, asked of the host when it is first needed."""
         if self._shown is not None:
             return self._context.host.pull_request(self._shown)
-        return self._context.host.pull_request_of(self._commit, self._environment.branch)
+        return self._context.host.pull_request_of(self._commit, self._branch)
+
+    @cached_property
+    def _branch(self) -> str:
+        """Into which branch the change had to be merged: a commit that moves its environment to another branch is
+        itself held to the one that was followed before.
+        """
+        history = self._context.ledger().history()
+        held = self._settings.stacks_of(self._environment, self._snapshot.stacks)
+        releases = [found for stack in held if (found := history.release(stack))]
+        releases += [found] if (found := history.newest(_releases(self._environment.name))) else []
+        if not releases:
+            return self._environment.branch
+        last = max(releases, key=lambda one: one.sequence)
+        return _followed(self._settings_at(last.commit), last.stack) or self._environment.branch
 
     def refreshed(self) -> PullRequest | None:
         """The same, asked anew: previews take minutes, in which an approval can be taken back."""
@@ -208,6 +222,13 @@ class Judge:
     def _program(self, stack: Stack) -> Inputs:
         """What a plan of the commit would be computed from, as far as that is known without a preview."""
         return Program(self._context, self._commit, self._snapshot, Path()).inputs(stack, {})
+
+
+def _followed(settings: Config, label: str) -> str:
+    """The branch that the environment of a stack, by its label, followed; "" where none held it."""
+    project, _, name = label.rpartition("/")
+    holding = settings.environment_of(Stack(project, name))
+    return holding.branch if holding else ""
 
 
 def _rule_set(settings: Config, environment: Environment, origin: str = "") -> RuleSet:
