@@ -8,6 +8,8 @@ A change that is left must also start where the approved one did. One that start
 it is 31 → 20) would undo what somebody did in between.
 """
 
+from collections.abc import Iterator
+
 from gitops.model import Operation, Plan, PropertyChange, PropertyKind, PropertyValue, ResourceChange, UnknownValue
 
 # In the deletion of what a replacement that was cut short left behind: the resource itself stays.
@@ -34,11 +36,22 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
             found.append(f"{change.operation.value} {change.name} differs from the planned {operations}")
         elif change.operation is Operation.DELETE and _moved(change.urn, approved, fresh):
             found.append(f"{change.name}, which is to be deleted, moved since that was approved")
+    found += _left_out(approved, fresh)
     if fresh.findings != approved.findings:
         found.append("the policy findings differ")
     if fresh.policy_packs != approved.policy_packs:
         found.append("the policy packs differ")
     return tuple(found)
+
+
+def _left_out(approved: Plan, fresh: Plan) -> Iterator[str]:
+    """Approved creations and deletions that are neither done nor left to do: the program has changed its mind."""
+    still = {change.urn for change in fresh.changes}
+    for change in approved.changes:
+        is_there = change.urn in fresh.start.resources
+        undone = is_there if change.operation is Operation.DELETE else not is_there
+        if change.urn not in still and undone and change.operation in (Operation.CREATE, Operation.DELETE):
+            yield f"{change.operation.value} {change.name}, which was approved, is neither done nor left to do"
 
 
 def _renamed(plan: Plan) -> set[str]:

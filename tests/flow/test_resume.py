@@ -23,8 +23,14 @@ APPROVED = plan(CREATE, UPDATE, DELETE, REPLACE, state=start(LOGS))
 
 
 def rest(*changes: ResourceChange, **state: str) -> Plan:
-    """A fresh plan after part of the approved one was applied."""
-    return plan(*changes, state=start({**LOGS, **{urn(BUCKET, name): digest for name, digest in state.items()}}))
+    """A fresh plan after part of the approved one was applied: what is not left of it is done."""
+    left = {one.urn for one in changes}
+    there = {**LOGS, **{urn(BUCKET, name): digest for name, digest in state.items()}}
+    if CREATE.urn not in left:
+        there.setdefault(CREATE.urn, "w0")
+    if DELETE.urn not in left:
+        del there[DELETE.urn]
+    return plan(*changes, state=start(there))
 
 
 RESTS = {
@@ -48,6 +54,14 @@ def test_a_creation_that_is_left_is_left_whole() -> None:
     (told,) = departures(APPROVED, rest(replace(CREATE, properties=CREATE.properties[1:])))
     assert told == "create web differs from the planned create"
     assert departures(APPROVED, rest(replace(CREATE, properties=CREATE.properties[:1]))) == ()
+
+
+@pytest.mark.parametrize(("left", "state", "told"), [((DELETE,), LOGS, "create web"), ((CREATE,), LOGS, "delete old")])
+def test_what_is_neither_done_nor_left_to_do_is_named(
+    left: tuple[ResourceChange, ...], state: dict[str, str], told: str
+) -> None:
+    fresh = plan(*left, state=start(state))
+    assert departures(APPROVED, fresh) == (f"{told}, which was approved, is neither done nor left to do",)
 
 
 def test_what_an_alias_renames_has_moved_by_our_own_hand() -> None:
@@ -95,7 +109,7 @@ DEPARTURES: dict[str, tuple[Plan, str]] = {
         "update web differs from the planned create",
     ),
     "a deletion of what is not the same any more": (
-        plan(DELETE, state=start({**LOGS, urn(QUEUE, "old"): "o1"})),
+        plan(DELETE, state=start({**LOGS, CREATE.urn: "w0", urn(QUEUE, "old"): "o1"})),
         "old, which is to be deleted, moved since that was approved",
     ),
     "another secret": (
