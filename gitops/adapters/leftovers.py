@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import signal
 import socket
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -88,13 +86,9 @@ def _end_processes(run: str, patience: float = _PATIENCE) -> tuple[str, ...]:
     found = orphans(run)
     if not found:
         return ()
-    # A Pulumi whose parent died finishes its running operations and stops: what it records needs no repair. Linux has
-    # interrupted it already (see `pulumi_process`), and a second interrupt would make it drop everything.
+    # A Pulumi whose parent died finishes its running operations and stops: what it records needs no repair. Its guard
+    # has interrupted it already, and a second interrupt would make it drop everything.
     engines = [one for one in found if _name(one) == "pulumi"]
-    if sys.platform != "linux":
-        for engine in engines:
-            with suppress(psutil.Error):
-                engine.send_signal(signal.SIGINT)
     _, stuck = psutil.wait_procs(engines, timeout=patience)
     told = []
     if engines and not stuck:

@@ -1,13 +1,11 @@
 """One Pulumi command as a process of ours: its events on a pipe, its end tied to ours."""
 
 import contextlib
-import ctypes
 import json
 import os
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +16,11 @@ from typing import IO, Any
 import psutil
 
 from gitops.adapters import scratch
+from gitops.adapters.guard import guarded
 from gitops.adapters.interrupts import Noted, noted
 from gitops.errors import EngineFailed, ToolMissing
 from gitops.flow.lease import GRACE
 
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LOOK_SECONDS = 0.2  # how often to look whether Pulumi has ended
 _SESSION_ROUNDS = 100  # what is killed may have started something in the meantime
 
@@ -95,7 +92,8 @@ class PulumiProcess:
 
         An interrupt, also one that the main thread notes while this one runs, is passed on to Pulumi: it finishes the
         running operations and stops. A second one ends Pulumi and all that it started, and is raised. So does, without
-        being raised, a Pulumi that has not stopped for `grace` seconds after `must_stop` gave its reason.
+        being raised, a Pulumi that has not stopped for `grace` seconds after `must_stop` gave its reason. If we are
+        killed, it is interrupted once.
         """
         reading, writing = os.pipe()
         errors: list[str] = []
@@ -117,8 +115,9 @@ class PulumiProcess:
             watcher = threading.Thread(target=_drain, args=(process, errors), daemon=True)
             watcher.start()
             stopping = _Stopping(process, interrupts, must_stop, self.grace)
-            for line in _Lines(log.fileno(), process, stopping.look):
-                on_event(json.loads(line))
+            with guarded(process.pid):
+                for line in _Lines(log.fileno(), process, stopping.look):
+                    on_event(json.loads(line))
             # What outlives Pulumi belongs to nobody any more.
             _end_session(process)
             watcher.join(timeout=5)
@@ -143,7 +142,6 @@ class PulumiProcess:
                 pass_fds=pipes,
                 # A group of its own: the terminal's Ctrl-C reaches us alone, and we pass it on once.
                 start_new_session=True,
-                preexec_fn=_interrupt_with_parent,  # noqa: PLW1509 - one prctl call, nothing that could deadlock
             )
         except FileNotFoundError:
             raise ToolMissing(
@@ -236,12 +234,6 @@ def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> 
         hint = "A secret as `replacement_trigger` cannot be previewed: use a plain value, such as a version."
     first = messages[0] if messages else f"it ended with exit code {finished.code} and said nothing"
     return EngineFailed(f"Could not {doing}: {first}", diagnostics=messages, hint=hint)
-
-
-def _interrupt_with_parent() -> None:
-    """In the child: have Linux send SIGINT when the parent dies, so that Pulumi stops in good order after a kill -9."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _drain(process: "subprocess.Popen[str]", into: list[str]) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +20,7 @@ from gitops.adapters.interrupts import noted
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
 from gitops.errors import EngineFailed, ToolMissing
 
+ROOT = Path(__file__).parents[2]
 # The event log is the file descriptor that comes as the last argument but three: --event-log FD --non-interactive …
 LOG = 'for last; do case "$previous" in --event-log) log=$last;; esac; previous=$last; done\n'
 
@@ -181,6 +184,40 @@ def test_an_interrupt_while_pulumi_is_being_started_is_passed_on_too(tmp_path: P
 kill -INT $PPID; while :; do sleep 0.05; done"""
     _, finished = events_of(scripted(tmp_path, script), tmp_path)
     assert (finished.code, finished.interrupted) == (1, True)
+
+
+COUNTING = """exec python3 -c '
+import pathlib, signal, time
+def count(*_):
+    with open("interrupts", "a") as file:
+        file.write("interrupt\\n")
+signal.signal(signal.SIGINT, count)
+pathlib.Path("ready").touch()
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    time.sleep(0.01)
+pathlib.Path("ended").touch()
+'
+"""
+# The more threads, the more often Linux would signal the child of a dying parent.
+KILLED = """
+import os, sys, threading, time
+from pathlib import Path
+from gitops.adapters.pulumi_process import PulumiProcess
+for _ in range(40):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+PulumiProcess(Path(sys.argv[1]), dict(os.environ)).run_with_events(Path.cwd(), ["up"], print)
+"""
+
+
+def test_a_pulumi_whose_gitops_is_killed_is_interrupted_once(tmp_path: Path) -> None:
+    stand_in = scripted(tmp_path, COUNTING).executable
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(stand_in)], cwd=tmp_path, env=environment) as gitops:
+        wait_for((tmp_path / "ready").exists)
+        gitops.kill()
+    wait_for((tmp_path / "ended").exists)
+    assert (tmp_path / "interrupts").read_text() == "interrupt\n"
 
 
 def test_its_temporary_files_are_gone_with_the_run(tmp_path: Path) -> None:
