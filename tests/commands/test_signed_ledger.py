@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from gitops.adapters import ledger_commits
+from gitops.adapters.git_command import GitCommand
 from gitops.commands import log
 from gitops.errors import ConfigError, GitFailed, LedgerBroken
-from gitops.model import RecordKind
+from gitops.flow.record import BRANCH, Query, following, place_of
+from gitops.model import Record
 from tests.commands.world import World, wanting
 from tests.support.git import git
 
@@ -31,12 +34,25 @@ def signed_change(world: World, listed: str | None = None) -> dict[str, str | No
     return {"gitops.yaml": settings, SIGNERS: lines, "Pulumi.dev.yaml": wanting(web=20)}
 
 
+def signed_records(world: World) -> list[Record]:
+    """The ledger, as the clone with the list reads it."""
+    return list(world.context().ledger().history().select(Query()))
+
+
+def append_unsigned(world: World) -> None:
+    """The plan once more, by somebody who may push, and who believes whatever stands there."""
+    command, newest = GitCommand(world.clone), signed_records(world)[0]
+    head = git(world.remote, "rev-parse", BRANCH)
+    commit, _ = ledger_commits.write(command, following(newest, place_of(newest)), head, sign=False)
+    assert command.swap_ref(f"refs/heads/{BRANCH}", head, commit)
+
+
 def test_a_signed_ledger_is_written_and_verified(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.reviewed(signed_change(world), "bob")
     world.up()
     capsys.readouterr()
     world.run(log.command, "--verify")
-    count = len(world.records)
+    count = len(signed_records(world))
     assert capsys.readouterr().out.splitlines()[:2] == [
         f"The chain holds: {count} records.",
         f"{count} records signed by ada@example.com.",
@@ -45,7 +61,7 @@ def test_a_signed_ledger_is_written_and_verified(world: World, capsys: pytest.Ca
 
 def test_nothing_is_applied_on_a_record_that_nobody_signed(world: World) -> None:
     world.reviewed(signed_change(world), "bob")
-    world.ledger.append(next(record for record in world.records if record.kind is RecordKind.PLAN))
+    append_unsigned(world)
     with pytest.raises(LedgerBroken, match="is not signed"):
         world.up()
     assert world.engine.states["dev"] == {"web": 12}
@@ -57,6 +73,15 @@ def test_who_cannot_sign_applies_nothing(world: World) -> None:
     with pytest.raises(GitFailed, match="Could not sign"):
         world.up()
     assert world.engine.states["dev"] == {"web": 12}
+
+
+def test_a_change_that_takes_the_list_away_is_not_even_previewed(world: World) -> None:
+    world.reviewed(signed_change(world), "bob")
+    world.up()
+    unsigned = (world.clone / "gitops.yaml").read_text().replace(f"ledger: {{signers: {SIGNERS}}}\n", "")
+    world.open({"gitops.yaml": unsigned}, branch="unsigned")
+    with pytest.raises(LedgerBroken, match="here names nobody who may"):
+        world.preview()
 
 
 @pytest.mark.parametrize("listed", ["", "\n"])
