@@ -84,7 +84,6 @@ EXPIRED = "ExpiredToken"
 INTERRUPTED = "Interrupted"
 AHEAD = "ahead of this machine's clock: one of two clocks is wrong"
 UNKNOWN = "may have been created"
-FINISHED = "had left on this machine had finished"
 REWRITTEN = "The ledger"
 MOVED = "moved while it was being previewed; nothing was touched"
 OTHER_PLAN = "is not the reviewed"
@@ -209,7 +208,7 @@ CASES = (
     Case(Act.BACKWARD, ALL, ended(0, *RELEASED), was_released()),
 )
 # The same faults with the real Pulumi. What nobody can be asked about, a person has to look up.
-REPAIRED = "gitops repair dev --exists URN=ID --yes"
+REPAIRED = "gitops repair dev --exists URN=ID"
 REAL_CASES = (
     Case(Act.KILL, (Step.PREVIEW,), killed(), released(TOOK_OVER, AS_REVIEWED)),
     Case(
@@ -219,12 +218,12 @@ REAL_CASES = (
         Next(End.RELEASED, (TOOK_OVER, NEVER_ENDED, UNKNOWN), False, REPAIRED),
     ),
     Case(Act.KILL, (Step.VERIFY,), killed(*APPLIED), released(TOOK_OVER, THE_REST)),
-    Case(Act.KILL_ALONE, (Step.APPLY,), killed(*STARTED), released(TOOK_OVER, NEVER_ENDED, FINISHED, THE_REST)),
+    Case(Act.KILL_ALONE, (Step.APPLY,), killed(*STARTED), released(TOOK_OVER, NEVER_ENDED, THE_REST)),
     Case(Act.TERM, (Step.PREVIEW,), ended(130, said=INTERRUPTED), released(AS_REVIEWED)),
     Case(Act.TERM, (Step.APPLY,), ended(130, *STOPPED, said=INTERRUPTED), released(THE_REST)),
     Case(Act.TERM, (Step.VERIFY,), ended(130, *APPLIED, said=INTERRUPTED), released(THE_REST)),
     Case(Act.OFFLINE, (Step.APPLY,), cut_off(*STARTED, said=NO_HOST), released(TOOK_OVER, NEVER_ENDED, THE_REST)),
-    Case(Act.DISK, (Step.APPLY,), ended(1, *STARTED, said=NO_SPACE), released(NEVER_ENDED, THE_REST)),
+    Case(Act.DISK, (Step.APPLY,), ended(1, *STARTED, said="Out of diskspace"), released(NEVER_ENDED, THE_REST)),
     Case(Act.PROVIDER, (Step.APPLY,), ended(1, *STOPPED, said=QUOTA), released(THE_REST)),
     Case(Act.EXPIRED, (Step.APPLY,), ended(1, *STOPPED, said=EXPIRED), released(THE_REST)),
 )

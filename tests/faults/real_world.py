@@ -29,6 +29,7 @@ cache = Thing("cache", [])
 queue = Thing("queue", [cache])
 search = Thing("search", [queue])
 """
+TYPE = "struck:index:Thing"
 NAMES = ("cache", "queue", "search")
 
 
@@ -69,7 +70,7 @@ class RealCloud:
     def state(self) -> Sizes:
         """How many the state knows of each name."""
         resources = self._deployment().get("resources") or ()
-        things = [one["urn"].rsplit("::", 1)[-1] for one in resources if one["type"] == "struck:index:Thing"]
+        things = [one["urn"].rsplit("::", 1)[-1] for one in resources if one["type"] == TYPE]
         return dict(Counter(things))
 
     def pending(self) -> dict[str, str]:
@@ -137,3 +138,10 @@ class RealWorld(World):
         process.must(made.clone, ["stack", "init", "dev"], "create a stack for a test")
         made.review("first", {"gitops.yaml": GITOPS, "__main__.py": PROGRAM})
         return made
+
+    def repair_by_hand(self) -> None:
+        """Somebody looks what the pending create left, and says so."""
+        [name] = self.cloud.pending()
+        [thing] = (self.folder / "cloud").glob(f"{name}-*.json")
+        urn = f"urn:pulumi:dev::shop::{TYPE}::{name}"
+        self.must("repair", "dev", "--environment", "dev", "--exists", f"{urn}={thing.stem}", "--yes")

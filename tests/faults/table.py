@@ -6,7 +6,6 @@ from pathlib import Path
 from tests.faults.cases import (
     AS_REVIEWED,
     CASES,
-    FINISHED,
     NEVER_ENDED,
     NOT_APPLICABLE,
     OTHER_PLAN,
@@ -52,7 +51,6 @@ LONGER = {
     OTHER_PLAN: f"plan digest … {OTHER_PLAN} …",
     NEVER_ENDED: f"the apply of … by ada at … {NEVER_ENDED}",
     UNKNOWN: f"… {UNKNOWN}: no rule says what its id would be",
-    FINISHED: f"waited until the Pulumi process that run … {FINISHED}",
 }
 HOW = {
     Act.KILL: "`gitops` and all that it started are killed. What it was just pushing does not arrive.",
@@ -105,7 +103,8 @@ def _real() -> Iterator[str]:
 
 
 REAL = """Three things are to be made, one after the other; an apply is struck when the second exists and Pulumi does
-not know it yet. Clone, temporary files and state are on the disk that gets full."""
+not know it yet. Clone, temporary files and state are on the disk that gets full. A Pulumi whose `gitops` is killed
+finishes what it is doing, and stops."""
 
 
 def _line(case: Case) -> str:

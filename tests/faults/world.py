@@ -33,7 +33,7 @@ lease: {{duration: {LEASE_SECONDS}s}}
 environments:
   - {{name: dev, branch: main, stacks: [dev], approvals: 1}}
 """
-DISK_BYTES = 8 << 20
+DISK_BYTES = 32 << 20
 BEFORE = {"mail": 4, "web": 12}
 WANTED = {"cache": 3, "mail": 4, "queue": 2, "search": 5, "web": 20}
 ONCE = {"create cache": 1, "create queue": 1, "create search": 1, "update web": 1}
