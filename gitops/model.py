@@ -266,11 +266,15 @@ class EngineRun:
 
 @dataclass(frozen=True, slots=True)
 class StartState:
-    """The state a plan starts from: a digest of the whole, and one of each resource so that a move can be named."""
+    """The state a plan starts from: a digest of the whole, and one of each resource so that a move can be named.
+
+    `unfinished` are the resources whose creation was cut short or failed half-way; each one's digest covers that.
+    """
 
     digest: str
     resources: Mapping[str, str]
     pending: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,8 @@ def start_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]
         key = urn if urn not in resources else f"{urn}#{index}"
         resources[key] = values.digest(values.read(content, secret_digests))
     pending = tuple(str(operation.get("resource", {}).get("urn", "")) for operation in pending_operations(deployment))
-    return StartState(digest=_state_digest(resources, pending), resources=resources, pending=pending)
+    unfinished = tuple(str(one.get("urn", "")) for one in resources_of(deployment) if one.get("initErrors"))
+    return StartState(_state_digest(resources, pending), resources, pending, unfinished)
 
 
 def _is_read_anew(resource: Mapping[str, Any]) -> bool:

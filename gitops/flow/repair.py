@@ -20,6 +20,7 @@ _LINKS = ("parent", "dependencies", "propertyDependencies", "deletedWith", "repl
 _MARKS = ("delete", "pendingReplacement", "protect", "retainOnDelete", "external", "taint")
 _MANAGER = "pulumi-kubernetes"
 _OWN_TAG = "gitops:"
+_CUT_SHORT = "its creation was cut short"
 
 Resource = Mapping[str, Any]
 
@@ -224,8 +225,9 @@ def _adopted(resources: Sequence[dict[str, Any]], one: Pending, state: Resource)
     The inputs are those of the create, and not those that the provider derives from what it reads: with the latter,
     the next preview would show changes where nobody changed anything. What really differs shows in the outputs.
     """
-    outputs = {key: state[key] for key in ("id", "outputs", "initErrors", "created", "modified") if key in state}
-    new = {**one.resource, **outputs}
+    outputs = {key: state[key] for key in ("id", "outputs", "created", "modified") if key in state}
+    # As after a creation that failed half-way: what it lacks is for the next update to do.
+    new = {**one.resource, **outputs, "initErrors": [*(state.get("initErrors") or ()), _CUT_SHORT]}
     manager = _manager(state)
     if one.type.startswith("aws:"):
         # What AWS does not give back (a deletion window, a password) the create would have recorded from the inputs.

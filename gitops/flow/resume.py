@@ -5,11 +5,13 @@ rest if every change left is one of those approved, and nothing outside of them 
 the approved plan (the id of a resource that now exists) may have become known.
 
 A change that is left must also start where the approved one did. One that starts elsewhere (12 → 20 was approved, now
-it is 31 → 20) would undo what somebody did in between.
+it is 31 → 20) would undo what somebody did in between. What finishes a creation that was cut short starts wherever
+that was: a key whose rotation the provider had not switched on yet, say.
 """
 
 from collections.abc import Iterator
 
+from gitops.flow import values
 from gitops.model import Operation, Plan, PropertyChange, PropertyKind, PropertyValue, ResourceChange, UnknownValue
 
 # In the deletion of what a replacement that was cut short left behind: the resource itself stays.
@@ -31,7 +33,7 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
         before = planned.get(change.urn, [])
         if not before:
             found.append(f"{change.operation.value} {change.name} was not planned")
-        elif not any(_continues(one, change) for one in before):
+        elif not any(_continues(one, change, change.urn in fresh.start.unfinished) for one in before):
             operations = " and ".join(one.operation.value for one in before)
             found.append(f"{change.operation.value} {change.name} differs from the planned {operations}")
         elif change.operation is Operation.DELETE and _moved(change.urn, approved, fresh):
@@ -63,7 +65,7 @@ def _moved(urn: str, approved: Plan, fresh: Plan) -> bool:
     return approved.start.resources.get(urn) != fresh.start.resources.get(urn)
 
 
-def _continues(approved: ResourceChange, fresh: ResourceChange) -> bool:
+def _continues(approved: ResourceChange, fresh: ResourceChange, unfinished: bool) -> bool:
     if fresh.operation is Operation.DELETE and fresh.properties == (OLD_COPY,):
         return approved.operation is Operation.REPLACE or approved.properties == (OLD_COPY,)
     same_kind = approved.operation is fresh.operation
@@ -74,7 +76,19 @@ def _continues(approved: ResourceChange, fresh: ResourceChange) -> bool:
     wanted = {change.path: change for change in approved.properties}
     if fresh.operation is Operation.CREATE and _missing(approved, fresh):
         return False
+    if finishes and unfinished:
+        return all(_is_of(approved, change) for change in fresh.properties)
     return all(_same_target(wanted.get(change.path), change, strict=same_kind) for change in fresh.properties)
+
+
+def _is_of(approved: ResourceChange, fresh: PropertyChange) -> bool:
+    """Whether what an update of a half-made resource sets is what its creation was to set, or a part of that."""
+    return fresh.kind is not PropertyKind.DELETE and any(
+        fresh.path == path and _matches(value, fresh.new)
+        for one in approved.properties
+        if fresh.path.startswith(one.path)
+        for path, value in values.parts(one.new, one.path)
+    )
 
 
 def _missing(approved: ResourceChange, fresh: ResourceChange) -> bool:

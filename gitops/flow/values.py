@@ -137,6 +137,17 @@ def leaves(value: PropertyValue) -> Iterator[PropertyValue]:
         yield value
 
 
+def parts(value: PropertyValue, path: str) -> Iterator[tuple[str, PropertyValue]]:
+    """The value at `path`, and everything inside of it, each with its path."""
+    yield path, value
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from parts(child, join(path, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from parts(child, f"{path}[{index}]")
+
+
 def unknown_paths(value: PropertyValue, path: str = "") -> Iterator[str]:
     """The path of every value that is unknown until the apply, below `path`."""
     if isinstance(value, UnknownValue):

@@ -253,6 +253,12 @@ def test_times_source_positions_and_the_order_of_dependencies_do_not_move_the_st
     assert plans.start_state(deployment(left), {}) == plans.start_state(deployment(right), {})
 
 
+def test_what_was_made_by_half_is_named_and_counts() -> None:
+    half = plans.start_state(deployment(resource(initErrors=["its creation was cut short"])), {})
+    assert half.unfinished == (urn(BUCKET, "web"),)
+    assert half.digest != plans.start_state(deployment(resource()), {}).digest
+
+
 def test_outputs_that_each_run_reads_anew_do_not_move_the_start_state() -> None:
     left, right = (resource(custom=True, outputs={"resourceVersion": version}) for version in "12")
     assert plans.start_state(deployment(left), {}) == plans.start_state(deployment(right), {})

@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from gitops.flow.resume import OLD_COPY, departures
-from gitops.model import Operation, Plan, PolicyFinding, PolicyLevel, ResourceChange, SecretValue, UnknownValue
+from gitops.model import (
+    Operation,
+    Plan,
+    PolicyFinding,
+    PolicyLevel,
+    PropertyChange,
+    PropertyKind,
+    ResourceChange,
+    SecretValue,
+    UnknownValue,
+)
 from tests.support.plans import add, change, plan, remove, start, update, urn
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -48,6 +58,37 @@ RESTS = {
 @pytest.mark.parametrize("fresh", RESTS.values(), ids=RESTS.keys())
 def test_the_rest_of_an_approved_plan_needs_no_new_approval(fresh: Plan) -> None:
     assert departures(APPROVED, fresh) == ()
+
+
+def finishing(*changes: PropertyChange, half_made: bool = True) -> tuple[str, ...]:
+    """The departures of an update that finishes a creation with nested values."""
+    rules = {"https": True, "ports": [80, 443], "id": UnknownValue()}
+    approved = plan(change(Operation.CREATE, BUCKET, "web", add("rotation", True), add("rules", rules)))
+    made = (urn(BUCKET, "web"),) if half_made else ()
+    fresh = plan(change(Operation.UPDATE, BUCKET, "web", *changes), state=start({urn(BUCKET, "web"): "half"}))
+    return departures(approved, replace(fresh, start=replace(fresh.start, unfinished=made)))
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        update("rotation", False, True),
+        update("rules.https", False, True),
+        add("rules.ports[1]", 443),
+        update("rules.id", "x", "y"),
+    ],
+)
+def test_what_finishes_a_creation_starts_where_that_was_cut_short(left: PropertyChange) -> None:
+    assert finishing(left) == ()
+    if left.kind is PropertyKind.UPDATE:
+        assert finishing(left, half_made=False) != ()
+
+
+@pytest.mark.parametrize(
+    "other", [update("rotation", False, 1), update("rules.http", False, True), remove("rules.ports[1]", 8080)]
+)
+def test_what_a_creation_was_not_to_set_does_not_finish_it(other: PropertyChange) -> None:
+    assert finishing(other) != ()
 
 
 def test_a_creation_that_is_left_is_left_whole() -> None:
