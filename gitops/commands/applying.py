@@ -111,13 +111,14 @@ def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:
     with noted():  # an interrupt stops the apply, and waits for what is written about it
         _start(run, ready)
         _change(run, ready)
-    try:
-        ready.lease.append(run.ledger, run.make(RecordKind.APPLIED, stack, digest))
-    except GitFailed as error:
-        raise Failed(
-            f"{stack.label} was applied, but that could not be recorded: {error.message}",
-            hint="Run `gitops up` again when the remote is there: it looks at what was done, verifies and records it.",
-        ) from error
+        try:
+            ready.lease.append(run.ledger, run.make(RecordKind.APPLIED, stack, digest))
+        except GitFailed as error:
+            raise Failed(
+                f"{stack.label} was applied, but that could not be recorded: {error.message}",
+                hint="Run `gitops up` again when the remote is there: it looks at what was done, verifies and records "
+                "it.",
+            ) from error
     tell(f"{stack.label}: verifying")
     checks = _verify(run, ready)
     body = {**digest, "checks": values.pack(checks)}

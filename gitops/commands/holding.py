@@ -59,7 +59,8 @@ class Held:
         """
         clock = self.context.clock
         unanswered: list[Lease] = []
-        with self._moving:
+        # An interrupt waits: a push goes on without us, and the lease that it renews would be given back meanwhile.
+        with noted(), self._moving:
             while not self._gone:
                 wanted, started = leases.renewed(self.lease, clock.now()), clock.monotonic()
                 try:
