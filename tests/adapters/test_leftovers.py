@@ -74,7 +74,7 @@ def test_what_is_still_stopping_over_there_is_waited_for(tmp_path: Path) -> None
         (ELSEWHERE, CutOff("run of ci", "runner-8")),
         (ELSEWHERE, CutOff("run of ci")),
     ],
-    ids=["ours, alive", "ours, nobody cut off", "theirs, nobody cut off", "theirs, cut off elsewhere", "theirs, no host"],
+    ids=["ours, alive", "ours, not cut", "theirs, not cut", "theirs, cut elsewhere", "theirs, no host"],
 )
 def test_any_other_lock_is_somebody_at_work(tmp_path: Path, owner: str, left_by: CutOff | None) -> None:
     process = backend(tmp_path, owner)
