@@ -1,5 +1,11 @@
 """What all tests share."""
 
+import signal
+
 from tests.support.sandbox import sandbox
 
 __all__ = ["sandbox"]
+
+# A suite that is started with `nohup` ignores hang-ups, and so would all that it starts. A handler is not inherited.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
