@@ -1,7 +1,7 @@
 """The fault matrix: what is to happen for each fault at each step of `gitops up`. Read by the tests and by the table.
 
 A line covers the steps that end alike. Texts are parts of what the struck run and the next one say. Where a struck run
-leaves its lease, the next one waits until it has seen that lease stand still; it waits in simulated time.
+leaves its lease, the next one waits until it has seen that lease stand still; waiting takes no time here.
 """
 
 from dataclasses import dataclass

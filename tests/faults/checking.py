@@ -54,23 +54,23 @@ def _carried_on(world: World, case: Case) -> list[str]:
     """The fault is mended, and the same command run again; where that is refused, the plan is reviewed anew."""
     found = []
     if world.faults.get("ledger"):
-        ran = world.up(patient=True)
+        ran = world.up()
         if ran.code != 1 or REWRITTEN not in ran.said:
             found.append(f"a rewritten ledger was not noticed: {ran.code} {ran.said}")
     world.faults.end()
-    ran = world.up(patient=True)
+    ran = world.up()
     if _is_exact(world, case):
         found += [f"the next run does not say {text!r}: {ran.said}" for text in case.next.said if text not in ran.said]
     if case.next.by_hand:
         if ran.code != 1:
             found.append(f"the next run did not ask for a person but ended with {ran.code}: {ran.said}")
         world.repair_by_hand()
-        ran = world.up(patient=True)
+        ran = world.up()
     if case.next.end is End.REVIEWED_ANEW:
         if ran.code != 3:
             found.append(f"the next run was not refused but ended with {ran.code}: {ran.said}")
         world.review_again()
-        ran = world.up(patient=True)
+        ran = world.up()
     if ran.code != 0:
         found.append(f"the last run ended with {ran.code}: {ran.said}")
     return found
@@ -106,7 +106,7 @@ def _left(world: World, case: Case) -> list[str]:
 def _another(world: World) -> list[str]:
     """One more change goes the whole way, whatever lease or time the struck run left."""
     world.review("third", {"Pulumi.dev.yaml": wanting(ANOTHER)})
-    ran = world.up(patient=True)
+    ran = world.up()
     if ran.code != 0 or world.cloud.things() != ANOTHER or world.refs():
         return [f"another change ended with {ran.code}: {world.cloud.things()} {world.refs()} {ran.said}"]
     return []

@@ -1,4 +1,4 @@
-"""`gitops` on the real Pulumi, in a world where only the clock is simulated (the next run waits in no time)."""
+"""`gitops` on the real Pulumi, in a world where only the clock is simulated: waiting takes no time."""
 
 import sys
 

@@ -1,7 +1,6 @@
 """`gitops` as its users start it, in a world where engine, code host and clock are simulated. Git is real."""
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,21 +14,18 @@ from gitops.errors import CodeHostFailed
 from tests.faults.moments import Faults, Step
 from tests.faults.simulated_engine import SimulatedEngine
 
-PATIENT_VARIABLE = "SIMULATED_PATIENCE"
-
 
 class SimulatedClock(SystemClock):
-    """The machine's clock, as wrong as the cell says. With SIMULATED_PATIENCE, sleeping takes no time but counts."""
+    """The machine's clock, as wrong as the cell says; sleeping takes no time, but counts where seconds are counted."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._slept = 0.0
-        self._patient = bool(os.environ.get(PATIENT_VARIABLE))
 
     def now(self) -> datetime:
         """The time, shifted."""
         wrong_by = int(self._faults.get("clock") or "0")
-        return datetime.now(UTC) + timedelta(seconds=self._slept + wrong_by)
+        return datetime.now(UTC) + timedelta(seconds=wrong_by)
 
     def monotonic(self) -> float:
         """Seconds that passed, in truth or as the cell says, or were slept."""
@@ -37,10 +33,7 @@ class SimulatedClock(SystemClock):
 
     def sleep(self, seconds: float) -> None:
         """Pass the time."""
-        if self._patient:
-            self._slept += seconds
-        else:
-            time.sleep(seconds)
+        self._slept += seconds
 
 
 class SimulatedHost:

@@ -20,7 +20,7 @@ from gitops.flow import record as records
 from gitops.model import Record
 from tests.faults.moments import FOLDER_VARIABLE, LEDGER, REAL_GIT_VARIABLE, Faults
 from tests.faults.simulated_cloud import SimulatedCloud
-from tests.faults.simulated_gitops import PATIENT_VARIABLE, SimulatedClock
+from tests.faults.simulated_gitops import SimulatedClock
 from tests.faults.warm import ROOT, Ran
 from tests.support import git
 
@@ -181,15 +181,14 @@ class World:
         self.preview(newest.branch, newest.number)
         self.host.approve(newest.number, "bob")
 
-    def up(self, *, patient: bool = False) -> Ran:
-        """`gitops up`, to its end. A patient one takes no time to wait for others (simulated)."""
-        return self.run("up", "--environment", "dev", patient=patient)
+    def up(self) -> Ran:
+        """`gitops up`, to its end."""
+        return self.run("up", "--environment", "dev")
 
-    def run(self, *arguments: str, patient: bool = False) -> Ran:
+    def run(self, *arguments: str) -> Ran:
         """Run `gitops`."""
         (self.faults.folder / "leased").unlink(missing_ok=True)
-        patience = {PATIENT_VARIABLE: "1"} if patient else {}
-        return self.runner.run(arguments, self.clone, {**self.environment, **patience})
+        return self.runner.run(arguments, self.clone, self.environment)
 
     def must(self, *arguments: str) -> None:
         """Run `gitops`, successfully."""
