@@ -1,13 +1,10 @@
 """One stack's way through `gitops up`, under its lease: settle, preview, judge; then apply, verify, record."""
 
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import click
 
 from gitops.adapters.interrupts import noted
 from gitops.commands import settling
@@ -15,6 +12,7 @@ from gitops.commands.break_glass import BreakGlass
 from gitops.commands.holding import Held
 from gitops.commands.judging import Judge
 from gitops.commands.planning import Program
+from gitops.commands.telling import print_view, tell
 from gitops.config import Environment
 from gitops.context import Context, Ledger
 from gitops.errors import EngineFailed, Failed, GitFailed, Refused
@@ -211,13 +209,3 @@ def _verify(run: Run, ready: Prepared) -> tuple[Check, ...]:
         outputs = beside.submit(run.context.engine.outputs, folder, name)
         refreshed = run.context.engine.preview(folder, name)
         return verify.checks(outputs.result(), refreshed.run)
-
-
-def tell(text: str) -> None:
-    """A line for people who watch."""
-    click.echo(text, err=True)
-
-
-def print_view(view: Any) -> None:
-    """A view, for people who watch."""
-    terminal.console(sys.stderr).print(view)

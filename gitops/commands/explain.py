@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from gitops.commands.judging import Judge, must_be_readable
-from gitops.commands.planning import named, standing_release
+from gitops.commands.planning import current_branch, fetched, named, newest, standing_release
 from gitops.config import FILE, Config, Environment, parse
 from gitops.context import Context, require_environment
 from gitops.errors import ConfigError, Refused, UsageError, Waiting
@@ -69,13 +69,11 @@ def _target(context: Context, request: Request) -> tuple[Config, Environment, st
     """
     number = request.pull_request
     if number is None:
-        local = context.config(context.repository.resolve("HEAD"))
-        environment = require_environment(local, request.environment, request.branch)
-        tip = _fetched(context, environment.branch)
+        environment, tip = newest(context, request.environment, request.branch)
         commit, shown = (context.repository.resolve(request.commit) if request.commit else tip), None
     else:
         found = context.host.pull_request(number)
-        base = _fetched(context, found.base)
+        base = fetched(context, found.base)
         environment_branch, shown = found.base, None if found.merged_as else number
         if not found.merged_as:
             context.git.fetch(found.head)
@@ -89,13 +87,6 @@ def _target(context: Context, request: Request) -> tuple[Config, Environment, st
             )
     settings = context.config(commit)
     return settings, settings.environment(environment.name), commit, shown
-
-
-def _fetched(context: Context, branch: str) -> str:
-    """The branch's newest commit, brought here."""
-    tip = context.repository.branch_head(branch)
-    context.git.fetch(f"refs/heads/{branch}")
-    return tip
 
 
 def check(context: Context) -> str:
@@ -165,11 +156,7 @@ def command(
         return
     if commit and pull_request is not None:
         raise UsageError("Name a commit or a pull request, not both.")
-    branch = (
-        None
-        if environment or pull_request is not None
-        else context.environment.get("GITHUB_REF_NAME") or context.git.text("rev-parse", "--abbrev-ref", "HEAD")
-    )
+    branch = None if environment or pull_request is not None else current_branch(context)
     found = explain(context, Request(environment, branch, commit, pull_request, stacks))
     if as_json:
         click.echo(json.dumps(as_document(found), indent=2))

@@ -53,20 +53,18 @@ class Judge:
         self._environment = environment
         self._commit = commit
         self._shown = shown
+        self._asked: list[PullRequest | None] = []
 
-    @cached_property
-    def pull_request(self) -> PullRequest | None:
-        """The pull request that became the commit, asked of the host when it is first needed."""
+    def _pull_request(self, history: History) -> PullRequest | None:
+        """The open pull request that is shown, or the one that became the commit; asked of the host."""
         if self._shown is not None:
             return self._context.host.pull_request(self._shown)
-        return self._context.host.pull_request_of(self._commit, self._branch)
+        return self._context.host.pull_request_of(self._commit, self._branch(history))
 
-    @cached_property
-    def _branch(self) -> str:
+    def _branch(self, history: History) -> str:
         """Into which branch the change had to be merged: a commit that moves its environment to another branch is
         itself held to the one that was followed before.
         """
-        history = self._context.ledger().history()
         held = self._settings.stacks_of(self._environment, self._snapshot.stacks)
         releases = [found for stack in held if (found := history.release(stack))]
         releases += [found] if (found := history.newest(_releases(self._environment.name))) else []
@@ -75,11 +73,6 @@ class Judge:
         last = max(releases, key=lambda one: one.sequence)
         return _followed(self._settings_at(last.commit), last.stack) or self._environment.branch
 
-    def refreshed(self) -> PullRequest | None:
-        """The same, asked anew: previews take minutes, in which an approval can be taken back."""
-        self.__dict__.pop("pull_request", None)
-        return self.pull_request
-
     def foresee(self, stack: Stack, history: History) -> Verdict:
         """What can be said before the commit's program runs. Raises CodeHostFailed."""
         return self.foreseen(stack, history)[0]
@@ -87,16 +80,21 @@ class Judge:
     def foreseen(self, stack: Stack, history: History) -> tuple[Verdict, Evidence]:
         """The same, with what it was decided by."""
         sets = self._sets(stack, history)
-        situation = self._situation(stack, history, sets, self.pull_request)
+        # Once for all stacks: nothing has taken time yet.
+        self._asked = self._asked or [self._pull_request(history)]
+        situation = self._situation(stack, history, sets, self._asked[0])
         evidence = gate.gather(None, situation, history)
         if evidence.approved and unknowns(evidence.approved):
             evidence = gate.gather(None, replace(situation, program=self._program(stack)), history)
         return gate.foresee(sets, evidence), evidence
 
     def decide(self, fresh: Plan, history: History, resumed: bool) -> tuple[Verdict, Evidence]:
-        """The verdict on a fresh plan, and what it was decided by; the host is asked anew. Raises CodeHostFailed."""
+        """The verdict on a fresh plan, and what it was decided by. Raises CodeHostFailed.
+
+        The host is asked anew: previews take minutes, in which an approval can be taken back.
+        """
         sets = self._sets(fresh.stack, history)
-        situation = replace(self._situation(fresh.stack, history, sets, self.refreshed()), resumed=resumed)
+        situation = replace(self._situation(fresh.stack, history, sets, self._pull_request(history)), resumed=resumed)
         evidence = gate.gather(fresh, situation, history)
         return gate.decide(sets, fresh, evidence), evidence
 
@@ -154,8 +152,10 @@ class Judge:
         soaks = {one.before.name for one in sets if one.before and one.environment.gate.soak is not None}
         soaking = {name: self._soaking(name, request, history) for name in soaks}
         host = self._context.host
-        files = host.files(request.number) if request and any(map(_asks_for_files, environments)) else ()
-        files = earlier.files(files) if request and earlier and any(map(_asks_for_files, environments)) else files
+        files: tuple[str, ...] | None = ()
+        if request and any(map(_asks_for_files, environments)):
+            files = host.files(request.number)
+            files = earlier.files(files) if earlier else files
         return Situation(
             stack=stack,
             commit=self._commit,

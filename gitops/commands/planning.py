@@ -92,9 +92,14 @@ def newest(context: Context, name: str | None, branch: str | None) -> tuple[Envi
     """
     local = context.config(context.repository.resolve("HEAD"))
     environment = require_environment(local, name, branch)
-    tip = context.repository.branch_head(environment.branch)
-    context.git.fetch(f"refs/heads/{environment.branch}")
-    return environment, tip
+    return environment, fetched(context, environment.branch)
+
+
+def fetched(context: Context, branch: str) -> str:
+    """The newest commit of the remote's branch, brought here. Raises RemoteUnreachable."""
+    tip = context.repository.branch_head(branch)
+    context.git.fetch(f"refs/heads/{branch}")
+    return tip
 
 
 def current_branch(context: Context) -> str:

@@ -12,6 +12,7 @@ from gitops.commands.affected import default_base, find_affected
 from gitops.commands.duration import WAIT
 from gitops.commands.judging import must_be_readable
 from gitops.commands.planning import Program, checked_out, named, side_by_side, standing_release
+from gitops.commands.telling import tell
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
 from gitops.context import Context, Ledger, require_environment
@@ -70,7 +71,7 @@ def preview(context: Context, request: Request) -> Review:
             if stack not in affected and standing_release(context, history, stack, commit) is None:
                 affected[stack] = AffectedStack(stack, (_UNRELEASED,))
         chosen = named(held, request.stacks) if request.stacks else [stack for stack in held if stack in affected]
-        undisturbed = Undisturbed(context, ledger, request.wait, _tell)
+        undisturbed = Undisturbed(context, ledger, request.wait, tell)
         reviews: list[StackReview] = []
 
         def review_of(stack: Stack) -> StackReview:
@@ -78,7 +79,7 @@ def preview(context: Context, request: Request) -> Review:
             return _review(program, environment, head, reasons, _on_record(history, stack, request))
 
         for wave in program.in_order(chosen):
-            _tell(f"previewing {', '.join(stack.label for stack in wave)}")
+            tell(f"previewing {', '.join(stack.label for stack in wave)}")
             reviews += undisturbed.previews(lambda stacks: side_by_side(review_of, stacks), wave)
         gone = tuple(sorted(set(_held_at(context, base, environment)) - set(held)))
     unaffected = len(held) - len(reviews)
@@ -96,7 +97,7 @@ def _review(
     stack = affected.stack
     try:
         if recorded is not None and program.spared(stack, recorded):
-            _tell(f"{stack.label}: {wording.same_inputs(recorded)}")
+            tell(f"{stack.label}: {wording.same_inputs(recorded)}")
             plan = replace(recorded, environment=environment.name, commit=head)
             return StackReview(affected, plan, same_as=recorded)
         return StackReview(affected, program.plan(stack, environment.name, head))
@@ -149,10 +150,6 @@ def _is_kept(history: records.History, plan: Plan, shown_on: int) -> bool:
 
 def _branch(context: Context, base: str | None) -> str | None:
     return base.removeprefix(f"{context.git.remote}/") if base else None
-
-
-def _tell(text: str) -> None:
-    click.echo(text, err=True)
 
 
 def write_step_summary(review: Review) -> None:

@@ -13,6 +13,7 @@ from gitops.commands import settling
 from gitops.commands.duration import WAIT
 from gitops.commands.holding import Held, hold
 from gitops.commands.planning import Program, checked_out, current_branch, named, newest
+from gitops.commands.telling import tell
 from gitops.context import Context, Ledger
 from gitops.errors import UsageError
 from gitops.flow import record as records
@@ -70,7 +71,7 @@ def repair(context: Context, request: Request) -> tuple[StackResult, ...]:
         chosen = named(held, request.stacks)
         _must_be_theirs(request.told, chosen)
         for stack in chosen:
-            with hold(context, stack, commit, settings.lease_seconds, request.wait, _tell) as lease:
+            with hold(context, stack, commit, settings.lease_seconds, request.wait, tell) as lease:
                 done.append(_repair(_Repair(context, ledger, program, environment.name, request), lease))
     return tuple(done)
 
@@ -92,7 +93,7 @@ def _repair(work: _Repair, lease: Held) -> StackResult:
     # Read under the lease: before, somebody else may have been at work.
     history = work.ledger.history()
     folder = work.program.project_folder(stack)
-    _tell(f"{stack.label}: looking at what was left")
+    tell(f"{stack.label}: looking at what was left")
     found = work.context.engine.unsettled(folder, stack.name, settling.left_by(lease, history), told)
     if not found:
         return StackResult(stack, Done.NOTHING)
@@ -190,7 +191,3 @@ def _ask(stack: Stack, found: tuple[str, ...]) -> bool:
     for sentence in found:
         click.echo(f"  {visible(sentence)}", err=True)
     return click.confirm("Repair this?", err=True)
-
-
-def _tell(text: str) -> None:
-    click.echo(text, err=True)

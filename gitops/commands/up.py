@@ -16,7 +16,7 @@ import click
 
 from gitops.adapters import scratch
 from gitops.commands import applying, break_glass
-from gitops.commands.applying import Prepared, Run, tell
+from gitops.commands.applying import Prepared, Run
 from gitops.commands.break_glass import BreakGlass
 from gitops.commands.duration import WAIT
 from gitops.commands.holding import Held, hold
@@ -30,6 +30,7 @@ from gitops.commands.planning import (
     side_by_side,
     standing_release,
 )
+from gitops.commands.telling import print_view, tell
 from gitops.config import Config, Environment
 from gitops.context import Context
 from gitops.errors import GitOpsError, Refused, Waiting
@@ -190,7 +191,7 @@ def _must_be_foreseen(run: Run, stacks: Collection[Stack], history: records.Hist
     verdicts = {stack: run.judge.foresee(stack, history) for stack in sorted(stacks)}
     for verdict in verdicts.values():
         if verdict.outcome is not Outcome.ALLOW:
-            applying.print_view(terminal.verdict(verdict))
+            print_view(terminal.verdict(verdict))
     _stop_unless_allowed(run, verdicts)
 
 
@@ -347,7 +348,7 @@ def command(
         return
     for one in results:
         if one.done is Done.WOULD_APPLY and one.plan:
-            applying.print_view(terminal.plan(one.plan))
+            print_view(terminal.plan(one.plan))
         click.echo(f"{one.stack.label}: {one.done.value}{_counted(one)}")
 
 
