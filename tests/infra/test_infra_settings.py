@@ -2,7 +2,8 @@
 
 import pytest
 
-from infra.settings import Settings, SettingsError, parse
+from infra.configuration import SettingsError
+from infra.settings import Settings, parse
 from tests.infra.configuration import ENVIRONMENTS, as_engine_sends, declared, values
 
 SECRET = "kind: Config\nusers: [{name: a, user: {token: canary-7f3a}}]\n"
