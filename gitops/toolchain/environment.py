@@ -75,7 +75,7 @@ def installer(places: Places) -> list[str] | None:
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     python = places.virtual_environment / "bin" / "python"
-    if next(places.virtual_environment.glob("lib/python*/site-packages/pip"), None):
+    if _has_pip(places.virtual_environment):
         return [str(python), "-m", "pip"]
     return None
 
@@ -113,19 +113,25 @@ def explain(doing: str, finished: Finished) -> ToolchainError:
 def _create(places: Places, runner: Runner) -> None:
     """An empty virtual environment of this Python; one that is there already is kept and updated."""
     target = places.virtual_environment
-    if (target / "bin" / "python").exists() and _same_python(target):
+    if (target / "bin" / "python").exists() and _same_python(target) and _has_pip(target):
         return
     shutil.rmtree(target, ignore_errors=True)
-    uv = shutil.which("uv", path=places.environ.get("PATH"))
-    if uv is None and importlib.util.find_spec("ensurepip") is None:
+    # With pip, however it is made: Pulumi's language host asks it what the program's packages are.
+    if importlib.util.find_spec("ensurepip"):
+        command: list[str | Path] = [sys.executable, "-m", "venv", target]
+    elif uv := shutil.which("uv", path=places.environ.get("PATH")):
+        command = [uv, "venv", "--seed", "--python", sys.executable, target]
+    else:
         raise ToolchainError(
             "Making the Python environment: this Python lacks the venv module (Debian and Ubuntu package it apart).",
             hint=f"Run: sudo apt install python{sys.version_info.major}.{sys.version_info.minor}-venv   "
             "(or put uv on PATH), and run the same command again.",
         )
-    command: list[str | Path] = [uv, "venv", "--python"] if uv else []
-    command += [sys.executable, *([] if uv else ["-m", "venv"]), target]
     _run(places, runner, "Making the Python environment", command)
+
+
+def _has_pip(target: Path) -> bool:
+    return next(target.glob("lib/python*/site-packages/pip"), None) is not None
 
 
 def _same_python(target: Path) -> bool:

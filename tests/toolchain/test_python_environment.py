@@ -100,6 +100,24 @@ def test_a_registry_that_does_not_answer_is_named_as_the_reason(shop: Places) ->
     assert "PIP_INDEX_URL" in caught.value.hint
 
 
+UV = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+"""
+
+
+def test_an_environment_filled_by_uv_has_pip_which_pulumi_asks_for_packages(shop: Places, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/uv").write_text(UV)
+    (tmp_path / "bin/uv").chmod(0o755)
+    shutil.copytree(shop.checkout or "", tmp_path / "shop", ignore=shutil.ignore_patterns(".venv"))
+    environ = {**shop.environ, "PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
+    places = Places(tmp_path / "cache", shop.recipes, tmp_path / "shop", None, environ)
+    install(places)
+    assert "pip sync" in (tmp_path / "bin/calls").read_text()
+    python = places.virtual_environment / "bin/python"
+    subprocess.run([python, "-m", "pip", "list", "--format", "json"], capture_output=True, check=True)
+
+
 def uninstall(places: Places) -> None:
     """Take the package out again, so that pip has to look at the wheel."""
     for path in places.virtual_environment.glob("lib/python*/site-packages/greeting*"):
