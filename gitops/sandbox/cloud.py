@@ -1,4 +1,7 @@
-"""The cloud: moto's AWS server behind the toolchain's front, all data in memory. Simulated, and says so."""
+"""The cloud: moto's AWS server behind the toolchain's front, all data in memory. Simulated, and says so.
+
+Every EKS cluster that is made in it is led to the sandbox's one API server.
+"""
 
 import sys
 import urllib.error
@@ -16,7 +19,8 @@ def launch(folder: Folder, port: int, tools: Tools) -> Launch:
     """How the emulator is started, by this very Python."""
     # -u: what it logs is complete when it dies; -P keeps the folder of the recipes from shadowing modules.
     command = [sys.executable, "-u", str(tools.recipes / "aws-emulator"), str(port)]
-    return Launch(command, folder.log(Part.CLOUD), {})
+    # Read when a cluster is asked for, so it does not matter which of the two is there first.
+    return Launch(command, folder.log(Part.CLOUD), {"AWS_EMULATOR_KUBECONFIG": str(folder.kubeconfig)})
 
 
 def endpoint(port: int) -> str:

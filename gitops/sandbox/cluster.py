@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gitops.errors import Failed
-from gitops.sandbox import certificates
+from gitops.sandbox import certificates, simulated_aws
 from gitops.sandbox.folder import Folder, Part
 from gitops.sandbox.processes import Launch
 from gitops.toolchain.tools import Tools
@@ -27,7 +27,10 @@ NODES = ("simulated-node-1", "simulated-node-2")
 
 
 def prepare(folder: Folder, port: int) -> None:
-    """Write what the processes read: certificates, keys, the administrator's token, the kubeconfig (all 0600)."""
+    """Write what the processes read: certificates, keys, the administrator's token, the kubeconfig (all 0600).
+
+    Beside them the command that clients of a simulated EKS cluster log in with.
+    """
     if not (folder.cluster / "ca.crt").exists():
         certificates.write(folder.cluster)
         _secret(folder.cluster / "tokens.csv", f'{secrets.token_urlsafe(32)},sandbox,sandbox,"system:masters"\n')
@@ -48,6 +51,7 @@ def prepare(folder: Folder, port: int) -> None:
     }
     # JSON is YAML: no client minds, and nothing needs quoting.
     _secret(folder.kubeconfig, json.dumps(document, indent=2) + "\n")
+    simulated_aws.write(folder.commands, folder.kubeconfig)
 
 
 def _secret(path: Path, content: str) -> None:

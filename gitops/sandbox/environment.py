@@ -13,13 +13,16 @@ from gitops.toolchain.tools import Tools
 def of(folder: Folder, tools: Tools) -> dict[str, str]:
     """The variables of a sandbox that is up. Raises UsageError when there is none.
 
-    AWS keys are the emulator's placeholders, so a command that leaves the sandbox is refused by AWS.
+    AWS keys are the emulator's placeholders, so a command that leaves the sandbox is refused by AWS. The simulated
+    `aws` comes first on PATH: a cluster's kubeconfig has nothing but the name of that command.
     """
     ports = folder.read().ports
     if Part.CLOUD not in ports:
         raise UsageError(f"There is no sandbox in {folder.root}.", hint="Start one with `gitops sandbox up`.")
+    variables = tools.environment()
     return {
-        **tools.environment(),
+        **variables,
+        "PATH": os.pathsep.join((str(folder.commands), variables["PATH"])),
         VARIABLE: str(folder.root),
         "KUBECONFIG": str(folder.kubeconfig),
         "AWS_ENDPOINT_URL": cloud.endpoint(ports[Part.CLOUD]),

@@ -71,6 +71,11 @@ class Folder:
         return self.root / "kubeconfig"
 
     @property
+    def commands(self) -> Path:
+        """Commands that come before those of the machine, because they are simulated."""
+        return self.root / "bin"
+
+    @property
     def state(self) -> Path:
         """Pulumi's state backend."""
         return self.root / "state"

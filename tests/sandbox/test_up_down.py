@@ -1,12 +1,17 @@
 """The sandbox as a whole, with the real tools: what is up works, and nothing stays after `down`."""
 
+import base64
 import json
+import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import psutil
@@ -37,6 +42,25 @@ DEPLOYMENT = {
         },
     },
 }
+
+ROLE = "arn:aws:iam::123456789012:role/cluster"
+POD = {"containers": [{"name": "c", "image": "registry.example/task:1"}], "restartPolicy": "Never"}
+WITH_ADDRESS = {
+    "/api/v1/namespaces/default/services": {
+        "metadata": {"name": "shop"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 443}]},
+    },
+    "/apis/networking.k8s.io/v1/namespaces/default/ingresses": {
+        "metadata": {"name": "shop"},
+        "spec": {"defaultBackend": {"service": {"name": "shop", "port": {"number": 443}}}},
+    },
+}
+
+
+def aws(sandbox: Sandbox, service: str) -> Any:
+    v = sandbox.variables
+    session = boto3.Session(v["AWS_ACCESS_KEY_ID"], v["AWS_SECRET_ACCESS_KEY"], region_name=v["AWS_REGION"])
+    return session.client(service, endpoint_url=v["AWS_ENDPOINT_URL"])
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +94,50 @@ def test_strangers_get_no_answer_from_the_api_server(running: Sandbox) -> None:
 
 
 def test_aws_calls_are_answered_by_the_emulator(running: Sandbox) -> None:
-    v = running.variables
-    session = boto3.Session(v["AWS_ACCESS_KEY_ID"], v["AWS_SECRET_ACCESS_KEY"], region_name=v["AWS_REGION"])
-    s3 = session.client("s3", endpoint_url=v["AWS_ENDPOINT_URL"])
-    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": v["AWS_REGION"]})
+    s3 = aws(running, "s3")
+    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": running.variables["AWS_REGION"]})
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["shop"]
+
+
+def test_whoever_logs_in_to_a_simulated_eks_cluster_is_in_the_sandboxs_cluster(running: Sandbox) -> None:
+    eks = aws(running, "eks")
+    eks.create_cluster(name="shop", roleArn=ROLE, resourcesVpcConfig={"subnetIds": ["subnet-1"]})
+    cluster = eks.describe_cluster(name="shop")["cluster"]
+    command = shutil.which("aws", path=running.variables["PATH"])
+    assert command == str(running.folder.commands / "aws")
+    said = subprocess.run([command, "eks", "get-token", "--cluster-name", "shop"], capture_output=True, check=True)
+    token = json.loads(said.stdout)["status"]["token"]
+    authority = base64.b64decode(cluster["certificateAuthority"]["data"]).decode()
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context(cadata=authority)),
+    )
+    opener.addheaders = [("Authorization", f"Bearer {token}")]
+    with opener.open(f"{cluster['endpoint']}/api/v1/nodes", timeout=10) as answer:
+        names = {node["metadata"]["name"] for node in json.load(answer)["items"]}
+    assert "simulated-node-1" in names
+
+
+@pytest.mark.parametrize("path", WITH_ADDRESS, ids=["service", "ingress"])
+def test_whatever_asks_for_a_load_balancer_gets_an_address_that_exists_nowhere(running: Sandbox, path: str) -> None:
+    client = running.kubernetes
+    assert client.call("POST", path, WITH_ADDRESS[path])[0] == 201
+    deadline = time.monotonic() + 30
+    while not (found := client.get(f"{path}/shop")["status"]["loadBalancer"].get("ingress")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert found == [{"hostname": "shop-default.simulated-load-balancer.example"}]
+    assert client.call("DELETE", f"{path}/shop")[0] == 200
+
+
+def test_a_job_completes(running: Sandbox) -> None:
+    client = running.kubernetes
+    path = "/apis/batch/v1/namespaces/default/jobs"
+    assert client.call("POST", path, {"metadata": {"name": "task"}, "spec": {"template": {"spec": POD}}})[0] == 201
+    deadline = time.monotonic() + 30
+    while client.get(f"{path}/task")["status"].get("succeeded") != 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_the_stacks_can_be_worked_with_at_once_and_share_nothing_in_clear(running: Sandbox) -> None:
@@ -95,6 +158,7 @@ def test_the_stacks_can_be_worked_with_at_once_and_share_nothing_in_clear(runnin
 def test_secrets_are_for_their_owner_only(running: Sandbox) -> None:
     folder = running.folder
     keys = [folder.cluster / name for name in ("tokens.csv", "server.key", "service-accounts.key")]
+    keys += [folder.commands, folder.commands / "aws"]
     for path in (folder.kubeconfig, folder.passphrase, folder.record_file, *keys):
         assert path.stat().st_mode & 0o077 == 0, path
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import moto.eks.models
 from moto.autoscaling.models import FakeScalingPolicy
-from moto.ec2.models.launch_templates import LaunchTemplateBackend
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend
 from moto.rds.models import DBParameterGroup
 
 
@@ -34,6 +34,8 @@ def _keep_launch_template_tags_apart() -> None:
         return create(self, name, description, template_data, tag_spec)
 
     LaunchTemplateBackend.create_launch_template = create_launch_template
+    # moto answers with the tags of the creation, whatever was done to them since.
+    LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda _self, _given: None)
 
 
 def _name_the_source_of_parameters() -> None:

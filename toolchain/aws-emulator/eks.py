@@ -1,6 +1,6 @@
-"""The EKS operations that moto 5.2.5 does not have: add-ons, access entries, pod identity, updates.
+"""The EKS operations that moto 5.2.5 does not have: add-ons, access entries, pod identity, updates, tags.
 
-Every change is finished at once. Clusters themselves, node groups and the rest stay with moto.
+Every change is finished at once. Clusters themselves, node groups and the rest stay with moto, see eks_clusters.py.
 """
 
 import time
@@ -56,6 +56,18 @@ class Store:
     pod_identities: dict[tuple[str, str], dict[str, Json]] = field(default_factory=dict)
     updates: dict[str, Json] = field(default_factory=dict)
 
+    def forget(self, region: str, cluster: str) -> None:
+        """Drop what belongs to a cluster that is gone, so that one of the same name begins with nothing."""
+        for kept in (self.addons, self.access_entries, self.pod_identities):
+            kept.pop((region, cluster), None)
+        for key in [key for key in self.access_policies if key[:2] == (region, cluster)]:
+            del self.access_policies[key]
+
+    def tagged(self) -> list[Json]:
+        """Everything here that has tags, with an ARN."""
+        kept = (self.addons, self.access_entries, self.pod_identities)
+        return [one for all_of_a_kind in kept for named in all_of_a_kind.values() for one in named.values()]
+
 
 store = Store()
 
@@ -65,6 +77,8 @@ def answer(path: str, request: Request) -> Json | None:
     parts = [unquote(part) for part in path.strip("/").split("/")]
     if parts[:2] == ["addons", "supported-versions"]:
         return _supported_addon_versions(request)
+    if parts[0] == "tags":
+        return _tags(request, "/".join(parts[1:]))
     if parts[0] != "clusters" or len(parts) < 3:
         return None
     _, cluster, collection, *rest = parts
@@ -77,7 +91,31 @@ def answer(path: str, request: Request) -> Json | None:
         return _updates(here)
     if collection == "update-config" and here.method == "POST":
         return _update_config(here)
+    if collection == "node-groups" and here.rest[1:] == ("update-version",):
+        return _update_node_group_version(here)
     return None
+
+
+def _tags(request: Request, arn: str) -> Json:
+    """moto only tags clusters."""
+    tags = _tags_of(request, arn)
+    if request.method == "POST":
+        tags |= request.body["tags"]
+    if request.method == "DELETE":
+        for key in request.query.get("tagKeys", ()):
+            tags.pop(key, None)
+    return {"tags": tags} if request.method == "GET" else {}
+
+
+def _tags_of(request: Request, arn: str) -> dict[str, str]:
+    clusters = eks_backends[DEFAULT_ACCOUNT_ID][request.region].clusters.values()
+    groups = [group for cluster in clusters for group in cluster.nodegroups.values()]
+    known: dict[str, dict[str, str]] = {one.arn: one.tags for one in (*clusters, *groups)}
+    for one in store.tagged():
+        known |= {value: one["tags"] for key, value in one.items() if key in _ARNS}
+    if arn not in known:
+        raise FaultError(404, "NotFoundException", f"No resource found for ARN: {arn}")
+    return known[arn]
 
 
 def _supported_addon_versions(request: Request) -> Json:
@@ -249,9 +287,27 @@ def _update_config(request: Request) -> Json:
     network = request.body.get("resourcesVpcConfig")
     if network:
         cluster.resources_vpc_config.update({key: value for key, value in network.items() if value is not None})
-    if request.body.get("logging"):
-        cluster.logging = request.body["logging"]
-    return _updated("EndpointAccessUpdate" if network else "LoggingUpdate")
+    for key, kind in _CONFIG_UPDATES.items():
+        if request.body.get(key) is not None:
+            setattr(cluster, key, request.body[key])
+            return _updated(kind)
+    return _updated("EndpointAccessUpdate")
+
+
+def _update_node_group_version(request: Request) -> Json:
+    groups = _cluster(request).nodegroups
+    if request.rest[0] not in groups:
+        raise _missing(f"node group for name: {request.rest[0]}.")
+    group, body = groups[request.rest[0]], request.body
+    group.version = body.get("version") or group.version
+    group.release_version = body.get("releaseVersion") or group.release_version
+    group.launch_template = {**(group.launch_template or {}), **(body.get("launchTemplate") or {})} or None
+    return _updated("VersionUpdate", ("ReleaseVersion", group.release_version))
+
+
+def _associate_encryption(request: Request) -> Json:
+    _cluster(request).encryption_config = request.body["encryptionConfig"]
+    return _updated("AssociateEncryptionConfig")
 
 
 def _updated(kind: str, *parameters: tuple[str, str]) -> Json:
@@ -291,9 +347,20 @@ def _arn(request: Request, kind: str, *parts: str) -> str:
     return f"arn:aws:eks:{request.region}:{DEFAULT_ACCOUNT_ID}:{kind}/" + "/".join([request.cluster, *parts])
 
 
+_ARNS = ("addonArn", "accessEntryArn", "associationArn")
+
+# Members of UpdateClusterConfig beside the network, one in a call, and what AWS calls the update.
+_CONFIG_UPDATES = {
+    "logging": "LoggingUpdate",
+    "accessConfig": "AccessConfigUpdate",
+    "upgradePolicy": "UpgradePolicyUpdate",
+    "deletionProtection": "DeletionProtectionUpdate",
+    "zonalShiftConfig": "ZonalShiftConfigUpdate",
+}
+
 _COLLECTIONS: dict[str, Callable[[Request], Json]] = {
     "addons": _addons,
     "access-entries": _access_entries,
     "pod-identity-associations": _pod_identities,
-    "encryption-config": lambda _: _updated("AssociateEncryptionConfig"),
+    "encryption-config": _associate_encryption,
 }
