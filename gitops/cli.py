@@ -21,6 +21,7 @@ _VERBS = {
     "preview": "gitops.commands.preview:command",
     "explain": "gitops.commands.explain:command",
     "up": "gitops.commands.up:command",
+    "compliance": "gitops.commands.compliance:command",
     "repair": "gitops.commands.repair:command",
     "status": "gitops.commands.status:command",
     "log": "gitops.commands.log:command",

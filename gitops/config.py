@@ -1,8 +1,9 @@
 """gitops.yaml: from text to a valid `Config`, once; every error names file, line and key."""
 
+import posixpath
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -51,12 +52,14 @@ class Config:
     """A valid gitops.yaml. `environments` are in promotion order; a silent holder keeps a stack for `lease_seconds`.
 
     The ledger's branch is not to be chosen: a change could name an empty one. `ledger_signers` is the path of the file
-    that lists who may sign records, empty for unsigned ones.
+    that lists who may sign records, empty for unsigned ones. `packs` maps each policy
+    pack's path in the repository to the line that names it.
     """
 
     environments: tuple[Environment, ...]
     ledger_signers: str = ""
     lease_seconds: int = 120
+    packs: Mapping[str, int | None] = field(default_factory=dict)
 
     def environment(self, name: str) -> Environment:
         """The environment of that name. Raises UsageError, naming those there are."""
@@ -105,6 +108,10 @@ class _RawLedger(msgspec.Struct, forbid_unknown_fields=True):
     signers: str = ""
 
 
+class _RawPolicy(msgspec.Struct, forbid_unknown_fields=True):
+    packs: list[str] = []
+
+
 class _RawBreakGlass(msgspec.Struct, forbid_unknown_fields=True):
     by: list[str] = []
 
@@ -123,6 +130,7 @@ class _RawConfig(msgspec.Struct, forbid_unknown_fields=True):
     environments: list[_RawEnvironment]
     ledger: _RawLedger = msgspec.field(default_factory=_RawLedger)
     lease: _RawLease = msgspec.field(default_factory=_RawLease)
+    policy: _RawPolicy = msgspec.field(default_factory=_RawPolicy)
 
 
 def parse(content: bytes, file: str = FILE) -> Config:
@@ -149,6 +157,7 @@ def parse(content: bytes, file: str = FILE) -> Config:
         ),
         ledger_signers=raw.ledger.signers,
         lease_seconds=seconds(raw.lease.duration) or 0,
+        packs={path: lines.get(f"policy.packs[{index}]") for index, path in enumerate(raw.policy.packs)},
     )
 
 
@@ -165,6 +174,7 @@ def _problems(raw: _RawConfig) -> Iterator[tuple[str, str]]:
         yield "lease.duration", "a lease shorter than 3s cannot be kept alive over a network"
     elif lease > _LONGEST_LEASE:
         yield "lease.duration", "a killed run would hold its stacks for more than a day"
+    yield from _problems_of_packs(raw.policy.packs)
     owners: dict[tuple[str, str], str] = {}
     for index, environment in enumerate(raw.environments):
         key = f"environments[{index}]"
@@ -173,6 +183,16 @@ def _problems(raw: _RawConfig) -> Iterator[tuple[str, str]]:
         yield from gates.problems_of_gate(environment.gate, f"{key}.gate", first=index == 0)
     if ("branch", LEDGER_BRANCH) in owners:
         yield f"{owners['branch', LEDGER_BRANCH]}.branch", f"{LEDGER_BRANCH!r} is the ledger's own branch"
+
+
+def _problems_of_packs(packs: list[str]) -> Iterator[tuple[str, str]]:
+    for index, path in enumerate(packs):
+        key = f"policy.packs[{index}]"
+        if path in packs[:index]:
+            yield key, f"{path!r} stands twice"
+        # A path that is written in one way only can be compared with what is released.
+        if path in ("", ".") or path.startswith(("/", "../")) or posixpath.normpath(path) != path:
+            yield key, f"{path!r} is not a plain path below the repository's root, such as policy or policies/aws"
 
 
 def _problems_of(

@@ -18,6 +18,8 @@ from gitops.model import (
     EngineRun,
     Lease,
     Line,
+    PolicyPack,
+    PolicyRule,
     PullRequest,
     Record,
     ResourceStep,
@@ -90,14 +92,36 @@ class Preview:
     digest_key: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RunnablePack:
+    """A policy pack in a checkout: the file that starts it, and what the commit has there."""
+
+    executable: Path
+    pack: PolicyPack
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """Pulumi's own plan in a file, and the policy packs that its apply runs again."""
+
+    file: Path
+    packs: tuple[RunnablePack, ...] = ()
+
+
 class EngineReader(Protocol):
     """Engine runs that change nothing. `folder` is the Pulumi project's folder in a checkout."""
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
+    def preview(
+        self, folder: Path, stack: str, *, save_plan: Path | None = None, packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
         """Preview a stack from the live infrastructure, secrets as keyed digests; the state is not written.
 
-        Raises EngineFailed with the diagnostics, also when something cannot be read.
+        Where a mandatory policy is violated, and nothing else is wrong, the run has its changes and findings, and no
+        plan is saved. Raises EngineFailed with the diagnostics, also when something cannot be read.
         """
+
+    def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
+        """What the rules of the packs say of themselves for a stack. Raises EngineFailed for a pack that does not."""
 
     def installed(self, folder: Path) -> Mapping[str, str]:
         """The versions that a preview there would record, as far as they are known without one. Raises EngineFailed."""
@@ -124,11 +148,11 @@ class EngineWriter(Protocol):
         self,
         folder: Path,
         stack: str,
-        plan: Path,
+        plan: SavedPlan,
         on_progress: Callable[[ResourceStep], None],
         must_stop: Callable[[], str],
     ) -> EngineRun:
-        """Apply exactly the saved plan, from the live infrastructure as the preview did.
+        """Apply exactly the saved plan, from the live infrastructure as the preview did, under its policy packs.
 
         Raises EngineFailed; what was done until then is in the state.
 

@@ -37,6 +37,12 @@ def test_durations(text: str, seconds: int) -> None:
     assert parse(GOOD.replace("90s", text).encode()).lease_seconds == seconds
 
 
+def test_policy_packs_are_read_with_the_line_that_names_each() -> None:
+    named = GOOD + "policy:\n  packs:\n    - policy\n    - policies/aws\n"
+    assert dict(parse(named.encode()).packs) == {"policy": 13, "policies/aws": 14}
+    assert dict(parse(GOOD.encode()).packs) == {}
+
+
 MISTAKES = {
     "no file content": ("", "gitops.yaml: is empty"),
     "not YAML": ("version: [1\n", r"gitops.yaml:2: .*"),
@@ -65,6 +71,26 @@ MISTAKES = {
     "an environment on the ledger's branch": (
         ("branch: prod", "branch: gitops/ledger"),
         r"gitops.yaml:8: environments\[1\].branch: 'gitops/ledger' is the ledger's own branch",
+    ),
+    "an unknown key of policy": (
+        ("version: 1", "version: 1\npolicy: {pack: policy}"),
+        "gitops.yaml:2: policy.pack: unknown key 'pack'",
+    ),
+    "a pack twice": (
+        ("version: 1", "version: 1\npolicy:\n  packs: [policy, policy]"),
+        r"gitops.yaml:3: policy.packs\[1\]: 'policy' stands twice",
+    ),
+    "a pack outside of the repository": (
+        ("version: 1", "version: 1\npolicy:\n  packs:\n    - ../policy"),
+        r"gitops.yaml:4: policy.packs\[0\]: '../policy' is not a plain path .*",
+    ),
+    "a pack with a path in disguise": (
+        ("version: 1", "version: 1\npolicy: {packs: [a/../policy]}"),
+        r"gitops.yaml:2: policy.packs\[0\]: .*plain path.*",
+    ),
+    "the whole repository as a pack": (
+        ("version: 1", "version: 1\npolicy: {packs: [.]}"),
+        r"gitops.yaml:2: policy.packs\[0\]: .*plain path.*",
     ),
     "another ledger": (
         ("version: 1", "version: 1\nledger: {branch: mine}"),

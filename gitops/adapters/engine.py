@@ -14,19 +14,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters import leftovers, plugins, repair, scratch
+from gitops.adapters import leftovers, plugins, policy_packs, repair, scratch
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
 from gitops.errors import EngineFailed, Interrupted
-from gitops.flow import options, reuse, values
+from gitops.flow import options, policies, reuse, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
+from gitops.flow.events import evaluations
 from gitops.flow.events import typed as read_events
 from gitops.flow.repair_rules import Rules
 from gitops.flow.steps import Background
-from gitops.model import CutOff, EngineRun, ResourceStep, StartState
-from gitops.ports import Preview
+from gitops.model import (
+    CutOff,
+    Diagnostic,
+    EngineRun,
+    PolicyLevel,
+    PolicyPack,
+    PolicyRule,
+    ResourceStep,
+    Severity,
+    Stack,
+    StartState,
+)
+from gitops.ports import Preview, RunnablePack, SavedPlan
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent
@@ -34,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["DIGEST_KEY", "PulumiEngine"]
 
 _EVENTS = "pulumi.automation.events"
+_SAYS_NOTHING = (previews.FAILED, "update failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,25 @@ class _Work:
     folder: Path
     arguments: Sequence[str]
     doing: str
+    packs: Sequence[RunnablePack] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a run told. `violates`: a preview that failed by mandatory policies alone."""
+
+    events: Sequence["EngineEvent"]
+    raw: Sequence[Mapping[str, Any]]
+    packs: tuple[PolicyPack, ...]
+    seconds: float
+    violates: bool
+
+    def run(self, background: Background = previews.NO_BACKGROUND) -> EngineRun:
+        """As the pipeline reads it."""
+        run = previews.read(self.events, background, self.seconds)
+        errors = (Diagnostic(Severity.ERROR, previews.FAILED),) if self.violates else ()
+        diagnostics = tuple(one for one in run.diagnostics if one not in errors)
+        return replace(run, diagnostics=diagnostics, packs=self.packs, evaluations=evaluations(self.raw))
 
 
 class PulumiEngine:
@@ -55,7 +87,9 @@ class PulumiEngine:
         self._installed = Installed(process)
         self._created: set[tuple[Path, str]] = set()
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
+    def preview(
+        self, folder: Path, stack: str, *, save_plan: Path | None = None, packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
         """See `EngineReader.preview`. A stack that was never created is previewed on an empty scratch backend."""
         with scratch.folder("preview") as private, ThreadPoolExecutor(1) as beside:
             saved = save_plan or private / "plan.json"
@@ -67,9 +101,10 @@ class PulumiEngine:
             hashing = beside.submit(lambda: self._secrets.of(self._process, folder, stack, exporting.result()))
             beside.submit(importlib.import_module, _EVENTS)
             looking = beside.submit(self._installed.packages, folder)
-            work = _Work(self._process, folder, arguments, f"preview stack {stack}")
+            doing = f"preview stack {stack}"
+            work = _Work(self._process, folder, [*arguments, *policy_packs.arguments(packs)], doing, packs)
             try:
-                events, seconds = self._events(work, output=told)
+                found = self._events(work, output=told)
                 deployment = exporting.result()
             except EngineFailed:
                 deployment = exporting.result()
@@ -77,13 +112,20 @@ class PulumiEngine:
                     raise
                 work = replace(work, process=self._process.with_backend(private.as_uri()))
                 work.process.must(folder, ["stack", "init", stack], f"create {stack} in a scratch backend")
-                events, seconds = self._events(work, output=told)
+                found = self._events(work, output=told)
+            if found.violates:
+                # Pulumi has saved no plan. What its events do not tell of the changes, a run without packs does; one
+                # that succeeds also proves that nothing but the policies was in the way.
+                saved.unlink(missing_ok=True)
+                saved = private / "plan-without-packs.json"
+                arguments[arguments.index("--save-plan") + 1] = str(saved)
+                self._events(replace(work, arguments=arguments, packs=()), output=told)
             document: Mapping[str, Any] = json.loads(saved.read_bytes())
             # Only what the program asks for is read from the saved plan. It repeats the state as well, encrypted anew.
             goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
             digests = {**hashing.result(), **self._secrets.of(work.process, folder, stack, *goals)}
             asked = options.asked(json.loads(told.read_bytes()))
-        took_part = previews.provider_versions(events)
+        took_part = previews.provider_versions(found.events)
         plugins_used = plugins.moving(folder, work.process.environment, took_part)
         background = Background(
             state=plans.inputs_in_state(deployment, digests),
@@ -96,7 +138,7 @@ class PulumiEngine:
             plugins=plugins_used,
         )
         return Preview(
-            run=previews.read(events, background, seconds),
+            run=found.run(background),
             start=plans.start_state(deployment, digests),
             versions={
                 **reuse.relevant(
@@ -105,6 +147,12 @@ class PulumiEngine:
                 **{f"{package} plugin": one for package, one in plugins_used.items()},
             },
             digest_key=digests.get(KEY, ""),
+        )
+
+    def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
+        """See `EngineReader.rules`."""
+        return tuple(
+            rule for one in packs for rule in policy_packs.rules(one, stack, folder, self._process.environment)
         )
 
     def installed(self, folder: Path) -> Mapping[str, str]:
@@ -129,7 +177,7 @@ class PulumiEngine:
         self,
         folder: Path,
         stack: str,
-        plan: Path,
+        plan: SavedPlan,
         on_progress: Callable[[ResourceStep], None],
         must_stop: Callable[[], str],
     ) -> EngineRun:
@@ -137,10 +185,10 @@ class PulumiEngine:
         if (folder, stack) not in self._created and not self._export(folder, stack):
             self._process.must(folder, ["stack", "init", stack], f"create stack {stack}")
         # Without --refresh the engine silently leaves out what the plan mends of live drift.
-        arguments = ["up", "--refresh", "--stack", stack, "--plan", str(plan), "--skip-preview", "--yes"]
-        work = _Work(self._process, folder, arguments, f"apply the plan to stack {stack}")
-        events, seconds = self._events(work, on_progress, must_stop)
-        return previews.read(events, seconds=seconds)
+        arguments = ["up", "--refresh", "--stack", stack, "--plan", str(plan.file), "--skip-preview", "--yes"]
+        arguments += policy_packs.arguments(plan.packs)
+        work = _Work(self._process, folder, arguments, f"apply the plan to stack {stack}", plan.packs)
+        return self._events(work, on_progress, must_stop).run()
 
     def unsettled(
         self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
@@ -166,8 +214,11 @@ class PulumiEngine:
         on_progress: Callable[[ResourceStep], None] | None = None,
         must_stop: Callable[[], str] = lambda: "",
         output: Path | None = None,
-    ) -> tuple[list["EngineEvent"], float]:
-        """Run, and read the events into the Automation API's types. Raises EngineFailed unless the run succeeded."""
+    ) -> _Found:
+        """Run, and read the events into the Automation API's types.
+
+        Raises EngineFailed unless the run succeeded, or is a preview that only policies made fail.
+        """
         raw: list[Mapping[str, Any]] = []
 
         def receive(event: Mapping[str, Any]) -> None:
@@ -191,12 +242,22 @@ class PulumiEngine:
                 f"Interrupted while trying to {doing}: the running operations were finished, the rest was left.",
                 hint="Run the same command again: it continues from the state as it is now.",
             )
-        if finished.code != 0:
-            errors = [previews.sentence(d) for d in previews.read(events).errors]
+        is_reviewed = bool(work.packs) and work.arguments[0] == "preview"
+        violates = finished.code != 0 and is_reviewed and previews.violates_only(events)
+        if finished.code != 0 and not violates:
+            errors = [previews.sentence(d) for d in _worth_telling(previews.read(events))]
             raise failure(doing, finished, errors)
-        if not any(event.summary_event for event in events):
+        summary = next((event.summary_event for event in events if event.summary_event), None)
+        if summary is None:
             raise EngineFailed(f"Could not {doing}: Pulumi ended without a summary.")
-        return events, seconds
+        executables = {str(pack.executable): pack.pack for pack in work.packs}
+        packs = policies.took_part(summary.policy_packs or {}, executables)
+        if packs is None:
+            raise EngineFailed(
+                f"Could not {doing}: Pulumi does not tell that each of the policy packs "
+                f"{', '.join(pack.pack.path for pack in work.packs)} took part."
+            )
+        return _Found(events, raw, packs, seconds, violates)
 
     def _export(self, folder: Path, stack: str) -> dict[str, Any]:
         """The stack's deployment document, secrets as ciphertext; {} for a stack that does not exist."""
@@ -212,3 +273,11 @@ class PulumiEngine:
     def _exists(self, folder: Path, stack: str) -> bool:
         listed = self._process.must(folder, ["stack", "ls", "--json"], "list the stacks in the state backend")
         return any(str(entry.get("name", "")).rsplit("/", 1)[-1] == stack for entry in json.loads(listed))
+
+
+def _worth_telling(run: EngineRun) -> Sequence[Diagnostic]:
+    """The messages of a failed run, and the mandatory policies that it violated: they may be all there is to say."""
+    violated = [one for one in run.findings if one.level is PolicyLevel.MANDATORY]
+    told = [Diagnostic(Severity.ERROR, f"policy {one.pack}/{one.policy}: {one.message}", one.urn) for one in violated]
+    said = [one for one in run.errors if one.urn or one.message not in _SAYS_NOTHING]
+    return (*said, *told) or run.errors

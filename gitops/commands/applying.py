@@ -19,7 +19,9 @@ from gitops.errors import EngineFailed, Failed, GitFailed, Refused
 from gitops.flow import gate, movers, values, verify
 from gitops.flow import record as records
 from gitops.flow.compare import compare
+from gitops.flow.policies import Packs
 from gitops.model import Check, Plan, PlanDifference, Record, RecordKind, ResourceStep, Stack, Verdict
+from gitops.ports import SavedPlan
 from gitops.views import terminal
 
 
@@ -51,7 +53,7 @@ class Prepared:
 
     lease: Held
     plan: Plan
-    saved: Path
+    saved: SavedPlan
     verdict: Verdict
     evidence: gate.Evidence
 
@@ -66,11 +68,12 @@ def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> P
     stack = lease.stack
     if lease.taken_over or settling.cut_off(history, stack):
         _settle(run, lease, history)
-    saved = scratch / f"{stack.project}.{stack.name}.plan.json"
-    fresh = _preview(run, stack, saved)
+    packs = run.program.packs(stack, run.environment.name, history)
+    saved = SavedPlan(scratch / f"{stack.project}.{stack.name}.plan.json", run.program.runnable(packs))
+    fresh = _preview(run, stack, packs, saved)
     if fresh.start.pending and not run.dry_run:
         _settle(run, lease, history)
-        fresh = _preview(run, stack, saved)
+        fresh = _preview(run, stack, packs, saved)
     cut_short = history.cut_short(stack)
     resumed = cut_short is not None and cut_short.commit == run.program.commit
     verdict, evidence = run.judge.decide(fresh, history, resumed)
@@ -132,9 +135,9 @@ def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:
     return checks
 
 
-def _preview(run: Run, stack: Stack, saved: Path) -> Plan:
+def _preview(run: Run, stack: Stack, packs: Packs, saved: SavedPlan) -> Plan:
     tell(f"{stack.label}: previewing {run.program.commit[:12]}")
-    return run.program.plan(stack, run.environment.name, run.program.commit, saved)
+    return run.program.plan(stack, run.environment.name, run.program.commit, packs, saved.file)
 
 
 def _settle(run: Run, lease: Held, history: records.History) -> None:
@@ -207,5 +210,5 @@ def _verify(run: Run, ready: Prepared) -> tuple[Check, ...]:
     folder, name = run.program.project_folder(ready.stack), ready.stack.name
     with ThreadPoolExecutor(1) as beside:
         outputs = beside.submit(run.context.engine.outputs, folder, name)
-        refreshed = run.context.engine.preview(folder, name)
+        refreshed = run.context.engine.preview(folder, name, packs=ready.saved.packs)
         return verify.checks(outputs.result(), refreshed.run)

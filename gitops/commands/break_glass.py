@@ -65,7 +65,17 @@ def must_be_allowed(judge: Judge, name: str) -> None:
 
 
 def must_be_read(glass: BreakGlass, prepared: Sequence["Prepared"]) -> None:
-    """Raises Refused unless each plan that the gate does not allow is one that was named."""
+    """Raises Refused unless each plan that the gate does not allow is one that was named.
+
+    A plan that violates a mandatory policy is none that Pulumi saves, or would apply under the same pack.
+    """
+    violating = next((one for one in prepared if one.plan.violations), None)
+    if violating is not None:
+        raise Refused(
+            f"Plan {violating.plan.plan_digest[:12]} of {violating.stack.label} violates a mandatory policy, so Pulumi "
+            "itself would not apply it; that stack was not touched.",
+            hint="Keep the policy, exempt the resource in the pack, or make the policy advisory, in a pull request.",
+        )
     stopped = (one for one in prepared if one.verdict.outcome is not Outcome.ALLOW)
     first = next((one for one in stopped if not glass.covers(one.plan.plan_digest)), None)
     if first is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import click
 
+from gitops.adapters import policy_packs
 from gitops.commands.judging import Judge, must_be_readable
 from gitops.commands.planning import current_branch, fetched, named, newest, standing_release
 from gitops.config import FILE, Config, Environment, parse
@@ -94,12 +95,15 @@ def check(context: Context) -> str:
     file = context.repository.root / FILE
     if not file.is_file():
         raise ConfigError(FILE, "there is no such file", hint="It names the environments; see docs/guide.md.")
-    environments = parse(file.read_bytes()).environments
+    settings = parse(file.read_bytes())
+    environments = settings.environments
     must_be_readable(environments)
+    policy_packs.must_be_there(context.repository.root, settings.packs)
+    packs = f", {wording.plural(len(settings.packs), 'policy pack')}" if settings.packs else ""
     expressions = sum(len(one.expressions) for one in environments)
     return (
         f"{FILE} is right: {wording.plural(len(environments), 'environment')}, "
-        f"{wording.plural(expressions, 'expression')} in CEL."
+        f"{wording.plural(expressions, 'expression')} in CEL{packs}."
     )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gitops.commands import unreleased
-from gitops.commands.planning import Program, contains
+from gitops.commands.planning import Program, contains, last_release, packs_at
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
 from gitops.errors import ConfigError
@@ -20,7 +20,7 @@ from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.gate import Evidence, RuleSet, Situation
 from gitops.flow.plan import unknowns
 from gitops.flow.record import History, Query
-from gitops.model import Inputs, Plan, PullRequest, Record, RecordKind, Stack, Verdict
+from gitops.model import Inputs, Plan, PolicyPack, PullRequest, Record, RecordKind, Stack, Verdict
 
 AS_RELEASED = "as released"
 
@@ -125,16 +125,19 @@ class Judge:
 
         Raises ConfigError where the released rules cannot be read.
         """
-        own = _rule_set(self._settings, self._environment)
-        release = history.release(stack) or history.newest(_releases(self._environment.name))
+        own = _rule_set(self._settings, self._environment, packs_at(self._context, self._commit))
+        release = last_release(history, stack, self._environment.name)
         if release is None:
             return (own,)
         settings = self._settings_at(release.commit)
+        packs = packs_at(self._context, release.commit)
         named = [one for one in settings.environments if one.name == self._environment.name]
         holding = settings.environment_of(stack)
         released = [holding] if holding else named
         must_be_readable(released)
-        return (own, *(_rule_set(settings, one, AS_RELEASED) for one in released))
+        if not released:  # its packs stand for every stack, whatever its environment was
+            return (own, replace(own, origin=AS_RELEASED, packs=packs))
+        return (own, *(_rule_set(settings, one, packs, AS_RELEASED) for one in released))
 
     def _settings_at(self, commit: str) -> Config:
         return self._context.config(self._context.repository.resolve(commit))
@@ -231,8 +234,8 @@ def _followed(settings: Config, label: str) -> str:
     return holding.branch if holding else ""
 
 
-def _rule_set(settings: Config, environment: Environment, origin: str = "") -> RuleSet:
-    return RuleSet(environment, settings.before(environment), origin)
+def _rule_set(settings: Config, environment: Environment, packs: tuple[PolicyPack, ...], origin: str = "") -> RuleSet:
+    return RuleSet(environment, settings.before(environment), origin, packs)
 
 
 def _releases(environment: str) -> Query:

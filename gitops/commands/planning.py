@@ -4,25 +4,28 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from gitops.adapters import policy_packs
 from gitops.adapters.interrupts import noted
 from gitops.commands.affected import find_affected
 from gitops.config import Environment
 from gitops.context import Context, require_environment
-from gitops.errors import GitFailed, UsageError
+from gitops.errors import ConfigError, GitFailed, UsageError
 from gitops.flow import plan as plans
 from gitops.flow import reuse
 from gitops.flow.affected import reached_files
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.order import dependencies, waves
+from gitops.flow.policies import NO_PACKS, Packs, entry, exists, pack_at
 from gitops.flow.reach import ImportGraph
-from gitops.flow.record import History
-from gitops.model import Inputs, Plan, Record, Stack
+from gitops.flow.record import History, Query
+from gitops.model import Inputs, Plan, PolicyPack, Record, RecordKind, Stack
+from gitops.ports import RunnablePack
 
 Result = TypeVar("Result")
 
@@ -49,9 +52,32 @@ class Program:
         """The stacks in waves: a stack comes after those whose outputs it reads."""
         return waves([stack for stack in stacks if stack in self.snapshot.stacks], self.upstream)
 
-    def plan(self, stack: Stack, environment: str, commit: str, save_plan: Path | None = None) -> Plan:
+    def packs(self, stack: Stack, environment: str, history: History) -> Packs:
+        """The policy packs of the stack's runs. Raises ConfigError for one that is named and not there.
+
+        Where the release cannot be read, none counts as released: the gate cannot read it either, and does not open.
+        """
+        named = self.context.config(self.commit).packs
+        release = last_release(history, stack, environment)
+        released: tuple[PolicyPack, ...] = ()
+        if release is not None:
+            with suppress(GitFailed, ConfigError):
+                released = packs_at(self.context, release.commit)
+        kept = [pack.path for pack in released if pack.path not in named and exists(self.snapshot, pack.path)]
+        lines = {**named, **dict.fromkeys(kept)}
+        return Packs(tuple(pack_at(self.snapshot, path, line) for path, line in lines.items()), released, tuple(named))
+
+    def runnable(self, packs: Packs) -> tuple[RunnablePack, ...]:
+        """The packs in the checkout. Raises ConfigError for one that is not executable."""
+        return tuple(policy_packs.located(self.folder, entry(self.snapshot, one.path), one) for one in packs.now)
+
+    def plan(
+        self, stack: Stack, environment: str, commit: str, packs: Packs = NO_PACKS, save_plan: Path | None = None
+    ) -> Plan:
         """Preview the stack and bind the result; `commit` is what the plan is recorded for. Raises EngineFailed."""
-        preview = self.context.engine.preview(self.project_folder(stack), stack.name, save_plan=save_plan)
+        preview = self.context.engine.preview(
+            self.project_folder(stack), stack.name, save_plan=save_plan, packs=self.runnable(packs)
+        )
         return plans.build(
             stack,
             environment,
@@ -62,12 +88,14 @@ class Program:
             now=self.context.clock.now(),
         )
 
-    def spared(self, stack: Stack, recorded: Plan) -> bool:
+    def spared(self, stack: Stack, recorded: Plan, packs: Packs) -> bool:
         """Whether a preview of the stack would repeat that plan, since nothing that it came from moved.
 
         Never where the stack reads another's outputs: those can move without any of this. Raises EngineFailed.
         """
         if recorded.stack != stack or self.upstream.get(stack) or reuse.obstacle(recorded):
+            return False
+        if {(one.path, one.digest) for one in recorded.packs} != {(one.path, one.digest) for one in packs.now}:
             return False
         engine, folder = self.context.engine, self.project_folder(stack)
         # The state last: it takes the longest to look at.
@@ -142,6 +170,21 @@ def standing_release(context: Context, history: History, stack: Stack, commit: s
         if any(one.stack == stack for one in change.stacks):
             return None
     return release
+
+
+def last_release(history: History, stack: Stack, environment: str) -> Record | None:
+    """The release whose rules a change is held to as well: the stack's own, else the newest of the environment."""
+    return history.release(stack) or history.newest(Query(kinds=(RecordKind.RELEASE,), environment=environment))
+
+
+def packs_at(context: Context, commit: str) -> tuple[PolicyPack, ...]:
+    """The policy packs that a commit's gitops.yaml names. Raises GitFailed, ConfigError."""
+    found = context.repository.resolve(commit)
+    paths = context.config(found).packs
+    if not paths:
+        return ()
+    snapshot = take_snapshot(context.repository, found)
+    return tuple(pack_at(snapshot, path, line) for path, line in paths.items())
 
 
 def contains(context: Context, commit: str, ancestor: str) -> bool:

@@ -23,6 +23,7 @@ from gitops.flow import record as records
 from gitops.flow import values, wording
 from gitops.flow.comment import PreviewFailure, Review, StackReview
 from gitops.flow.discover import take_snapshot
+from gitops.flow.policies import Packs
 from gitops.flow.record import Query
 from gitops.model import AffectedStack, Plan, Reason, ReasonKind, RecordKind, Stack
 from gitops.views import terminal
@@ -76,7 +77,9 @@ def preview(context: Context, request: Request) -> Review:
 
         def review_of(stack: Stack) -> StackReview:
             reasons = affected.get(stack) or AffectedStack(stack, ())
-            return _review(program, environment, head, reasons, _on_record(history, stack, request))
+            packs = program.packs(stack, environment.name, history)
+            made = _review(program, (environment, head), reasons, packs, _on_record(history, stack, request))
+            return replace(made, packs=packs.changes)
 
         for wave in program.in_order(chosen):
             tell(f"previewing {', '.join(stack.label for stack in wave)}")
@@ -92,15 +95,15 @@ def preview(context: Context, request: Request) -> Review:
 
 
 def _review(
-    program: Program, environment: Environment, head: str, affected: AffectedStack, recorded: Plan | None
+    program: Program, of: tuple[Environment, str], affected: AffectedStack, packs: Packs, recorded: Plan | None
 ) -> StackReview:
-    stack = affected.stack
+    (environment, head), stack = of, affected.stack
     try:
-        if recorded is not None and program.spared(stack, recorded):
+        if recorded is not None and program.spared(stack, recorded, packs):
             tell(f"{stack.label}: {wording.same_inputs(recorded)}")
             plan = replace(recorded, environment=environment.name, commit=head)
             return StackReview(affected, plan, same_as=recorded)
-        return StackReview(affected, program.plan(stack, environment.name, head))
+        return StackReview(affected, program.plan(stack, environment.name, head, packs))
     except EngineFailed as error:
         return StackReview(affected, PreviewFailure(error.message, error.diagnostics, error.hint))
 
@@ -169,7 +172,12 @@ def as_document(review: Review) -> dict[str, object]:
         "head": review.head,
         "undeclared": [stack.label for stack in review.undeclared],
         "stacks": [
-            {"stack": one.stack.label, "reasons": values.pack(one.affected.reasons), "plan": values.pack(one.result)}
+            {
+                "stack": one.stack.label,
+                "reasons": values.pack(one.affected.reasons),
+                "plan": values.pack(one.result),
+                "policy_packs_changed": values.pack(one.packs),
+            }
             if isinstance(one.result, Plan)
             else {"stack": one.stack.label, "reasons": values.pack(one.affected.reasons), "error": one.result.message}
             for one in review.ordered()
@@ -207,6 +215,8 @@ def command(
     approving the pull request approves that plan, and `gitops up` applies nothing else. Without, it is only a look.
     While an apply of a stack runs, its preview waits; where one came in between, it is done again.
     Where nothing moved that a plan of the pull request came from, that plan is shown again and no preview runs.
+    The policy packs that gitops.yaml names take part; a plan that violates a mandatory policy is shown with what to
+    do, and refused (3).
 
     \b
     gitops preview --base origin/main
@@ -224,3 +234,9 @@ def command(
     failed = [one.stack.label for one in review.stacks if isinstance(one.result, PreviewFailure)]
     if failed:
         raise Failed(f"The preview of {', '.join(failed)} failed.", hint="Its messages are above.")
+    violating = [one.stack.label for one in review.stacks if isinstance(one.result, Plan) and one.result.violations]
+    if violating:
+        raise Refused(
+            f"The plan of {', '.join(violating)} violates a mandatory policy, so it cannot be applied.",
+            hint="Each finding above says what to do. Change the program, push, and preview again.",
+        )

@@ -26,6 +26,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from gitops.config import parse
+from gitops.errors import ConfigError
 from gitops.flow.discover import Project, Snapshot
 from gitops.flow.mentions import Mentions, Strength, Wanted
 from gitops.flow.order import dependencies
@@ -250,10 +252,23 @@ class _Rules:
     @cached_property
     def _policy_folders(self) -> frozenset[str]:
         packs = {posixpath.dirname(p) for p in self.snapshot.paths if posixpath.basename(p) == _POLICY_FILE}
-        return frozenset(packs | {_POLICY_FOLDER}) - {""}
+        return frozenset(packs | {_POLICY_FOLDER} | self._named_packs) - {""}
+
+    @cached_property
+    def _named_packs(self) -> frozenset[str]:
+        """The paths that gitops.yaml names as policy packs: each runs for every stack, wherever it lies."""
+        if PIPELINE_CONFIG not in self.snapshot.paths:
+            return frozenset()
+        ((_, content),) = self.snapshot.read([PIPELINE_CONFIG])
+        try:
+            return frozenset(parse(content).packs)
+        except ConfigError:  # told by whoever needs it
+            return frozenset()
 
     def _is_policy(self, path: str) -> bool:
-        return any(folder in self._policy_folders for folder in _folders_above(path)) or path == _POLICY_FILE
+        if path == _POLICY_FILE or path in self._named_packs:
+            return True
+        return any(folder in self._policy_folders for folder in _folders_above(path))
 
     def _is_quiet(self, path: str, name: str) -> bool:
         if _QUIET_FILE.fullmatch(name):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from gitops.flow import layout, markdown, wording
 from gitops.flow.layout import Section
+from gitops.flow.policies import PackChange
 from gitops.flow.wording import Weight
 from gitops.model import (
     AffectedStack,
@@ -50,11 +51,15 @@ class PreviewFailure:
 
 @dataclass(frozen=True, slots=True)
 class StackReview:
-    """What a change does to one affected stack. `same_as`: the plan on record that made a preview needless."""
+    """What a change does to one affected stack. `same_as`: the plan on record that made a preview needless.
+
+    `packs` are the policy packs that are not as they are released.
+    """
 
     affected: AffectedStack
     result: Plan | PreviewFailure
     same_as: Plan | None = None
+    packs: tuple[PackChange, ...] = ()
 
     @property
     def stack(self) -> Stack:
@@ -68,9 +73,9 @@ class StackReview:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nobody needs to look: a plan without changes, findings and warnings."""
+        """Whether nobody needs to look: a plan without changes, findings and warnings, under the released policies."""
         plan = self.result
-        return isinstance(plan, Plan) and not (plan.changes or plan.findings or plan.warnings)
+        return isinstance(plan, Plan) and not (plan.changes or plan.findings or plan.warnings or self.packs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,11 @@ def _alerts(stacks: tuple[StackReview, ...]) -> list[str]:
     if unevaluated:
         noun = "policy" if unevaluated == 1 else "policies"
         lines += ["", "> [!WARNING]", f"> {unevaluated:,} {noun} could not be evaluated. Not evaluated is not passed."]
+    packs = sorted({pack for s in stacks for pack in s.packs}, key=lambda one: (one.path, one.fate))
+    if packs:
+        lines += ["", "> [!WARNING]"]
+        told = [f"> - Policy pack {markdown.code(one.path)} {wording.pack_fate(one)}." for one in packs[:_NAMED_STACKS]]
+        lines += told + ([f"> - and {len(packs) - _NAMED_STACKS:,} more"] if len(packs) > _NAMED_STACKS else [])
     return lines
 
 
@@ -232,6 +242,7 @@ def _section(review: StackReview) -> Section:
     opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}", *_drift(plan), *_findings(plan)]
     digests = [markdown.code(wording.short(digest)) for digest in (plan.plan_digest, plan.input_digest)]
     facts = [f"plan {digests[0]}", f"inputs {digests[1]}", f"{plan.unchanged:,} unchanged", *wording.hidden(plan)]
+    facts += [markdown.code(ran) for ran in wording.packs(plan)]
     facts += [wording.same_inputs(review.same_as)] if review.same_as else []
     footer = f"<sub>{' · '.join(facts)}</sub>"
     closing = [*_why(review.affected.reasons), "", footer]

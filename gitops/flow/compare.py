@@ -49,9 +49,13 @@ def _moved_inputs(
     # Drift that no change follows from, as of a property that the program ignores, is no reason for anything.
     if approved.plan_digest != fresh.plan_digest and _drift(approved) != _drift(fresh):
         kinds.add(MovedInput.LIVE)
-    if (Counter(approved.findings), approved.policy_packs) != (Counter(fresh.findings), fresh.policy_packs):
+    if _policy(approved) != _policy(fresh):
         kinds.add(MovedInput.POLICY)
     return tuple(kind for kind in MovedInput if kind in kinds)
+
+
+def _policy(plan: Plan) -> tuple[object, ...]:
+    return Counter(plan.findings), plan.policy_packs, Counter(plan.packs)
 
 
 def _drift(plan: Plan) -> Counter[str]:

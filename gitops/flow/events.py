@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gitops.errors import EngineFailed
+from gitops.model import Evaluation
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent
@@ -60,6 +61,15 @@ class _Policy(Struct):
     resourceUrn: str = ""  # noqa: N815
 
 
+class _Evaluated(Struct):
+    """The engine's three summaries of what a pack looked at: a resource, a resource to mend, the stack as a whole."""
+
+    policyPackName: Name  # noqa: N815
+    resourceUrn: str = ""  # noqa: N815
+    passed: list[str] | None = None
+    failed: list[str] | None = None
+
+
 class _Summary(Struct):
     PolicyPacks: dict[str, str] | None = None
 
@@ -71,6 +81,9 @@ class _Event(Struct):
     resOpFailedEvent: _AboutStep | UnsetType = UNSET  # noqa: N815
     diagnosticEvent: _Diagnostic | UnsetType = UNSET  # noqa: N815
     policyEvent: _Policy | UnsetType = UNSET  # noqa: N815
+    policyAnalyzeSummaryEvent: _Evaluated | UnsetType = UNSET  # noqa: N815
+    policyAnalyzeStackSummaryEvent: _Evaluated | UnsetType = UNSET  # noqa: N815
+    policyRemediateSummaryEvent: _Evaluated | UnsetType = UNSET  # noqa: N815
     summaryEvent: _Summary | UnsetType = UNSET  # noqa: N815
 
 
@@ -90,3 +103,25 @@ def typed(raw: Iterable[Mapping[str, Any]], doing: str) -> list["EngineEvent"]:
                 hint="Use a Pulumi release in the supported range; see `gitops toolchain status`.",
             ) from None
     return found
+
+
+def evaluations(raw: Iterable[Mapping[str, Any]]) -> tuple[Evaluation, ...]:
+    """What the policy packs looked at, by resource. Only for events that `typed` understands.
+
+    The Automation API's types do not know these events. Of a remediation's summary only what it mended counts, as
+    passed: the engine lists every other rule of the pack there, whether it can mend anything or not.
+    """
+    passed: dict[tuple[str, str], set[str]] = {}
+    failed: dict[tuple[str, str], set[str]] = {}
+    for event in raw:
+        analyzed = event.get("policyAnalyzeSummaryEvent") or event.get("policyAnalyzeStackSummaryEvent")
+        told = analyzed or event.get("policyRemediateSummaryEvent")
+        if told:
+            one = msgspec.convert(told, _Evaluated)
+            about = (one.policyPackName, one.resourceUrn)
+            passed.setdefault(about, set()).update((one.passed if analyzed else one.failed) or ())
+            failed.setdefault(about, set()).update((one.failed if analyzed else None) or ())
+    return tuple(
+        Evaluation(*about, tuple(sorted(passed[about] - failed[about])), tuple(sorted(failed[about])))
+        for about in sorted(passed)
+    )

@@ -17,7 +17,7 @@ from gitops.flow.plan import unknowns
 from gitops.flow.record import History
 from gitops.flow.rules import Case, Voice
 from gitops.flow.wording import short
-from gitops.model import Approval, Inputs, Plan, PullRequest, RuleResult, Stack, Verdict
+from gitops.model import Approval, Inputs, Plan, PolicyPack, PullRequest, RuleResult, Stack, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """An environment's rules as one commit has them, and the environment before, that changes are promoted from."""
+    """An environment's rules as one commit has them, and the environment before, that changes are promoted from.
+
+    `packs` are the policy packs that the same commit names, as it has them.
+    """
 
     environment: Environment
     before: Environment | None = None
     origin: str = ""
+    packs: tuple[PolicyPack, ...] = ()
 
 
 def gather(fresh: Plan | None, situation: Situation, history: History) -> Evidence:
@@ -173,7 +177,7 @@ def _of_plan(one: RuleSet, case: Case) -> Iterable[RuleResult]:
     gate, plan = one.environment.gate, case.plan
     if plan is None:
         return
-    yield rules.policy(gate, plan)
+    yield rules.policy(gate, plan, one.packs)
     if gate.destroys is not None:
         yield rules.destroys(gate.destroys, plan)
     if gate.replaces is not None:

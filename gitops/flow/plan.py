@@ -5,7 +5,8 @@ whether an approval stands. The input digest covers what it was computed from an
 Neither covers a time, a commit, a path of the machine or the number of unchanged resources' details.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,12 @@ from gitops.errors import LedgerBroken, Refused
 from gitops.flow import options, values
 from gitops.model import (
     EngineRun,
+    Evaluation,
     Inputs,
     Plan,
+    PolicyCount,
     PolicyFinding,
+    PolicyPack,
     PropertyValue,
     ResourceChange,
     Severity,
@@ -45,22 +49,31 @@ def build(  # noqa: PLR0913 - a plan binds exactly these together
         inputs=inputs,
         findings=run.findings,
         warnings=tuple(d for d in run.diagnostics if d.severity is Severity.WARNING),
-        plan_digest=_plan_digest(stack, run.changes, start, (run.findings, run.policy_packs)),
+        plan_digest=_plan_digest(stack, run.changes, start, (run.findings, run.policy_packs, run.packs)),
         input_digest=values.digest(inputs),
         created_at=now,
         policy_packs=run.policy_packs,
         drift=run.drift,
+        packs=run.packs,
+        evaluated=counts(run.evaluations),
         format=FORMAT,
     )
+
+
+def counts(evaluations: Iterable[Evaluation]) -> tuple[PolicyCount, ...]:
+    """How often each rule passed and did not."""
+    passed = Counter((one.pack, rule) for one in evaluations for rule in one.passed)
+    failed = Counter((one.pack, rule) for one in evaluations for rule in one.failed)
+    return tuple(PolicyCount(*rule, passed[rule], failed[rule]) for rule in sorted(passed.keys() | failed.keys()))
 
 
 def _plan_digest(
     stack: Stack,
     changes: tuple[ResourceChange, ...],
     start: StartState,
-    policy: tuple[tuple[PolicyFinding, ...], Mapping[str, str]],
+    policy: tuple[tuple[PolicyFinding, ...], Mapping[str, str], tuple[PolicyPack, ...]],
 ) -> str:
-    findings, packs = policy
+    findings, packs, run_here = policy
     return values.digest(
         {
             "format": FORMAT,
@@ -69,6 +82,8 @@ def _plan_digest(
             "start": start.digest,
             "findings": sorted((values.pack(finding) for finding in findings), key=values.digest),
             "policy packs": packs,
+            # Left out where there is none: a plan without packs has the digest that it always had.
+            **({"packs": sorted((values.pack(pack) for pack in run_here), key=values.digest)} if run_here else {}),
         }
     )
 
@@ -107,7 +122,7 @@ def from_body(body: Any) -> Plan:
     except (msgspec.ValidationError, TypeError, AttributeError) as error:
         raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
     wanted = (
-        _plan_digest(plan.stack, plan.changes, plan.start, (plan.findings, plan.policy_packs)),
+        _plan_digest(plan.stack, plan.changes, plan.start, (plan.findings, plan.policy_packs, plan.packs)),
         values.digest(plan.inputs),
         _state_digest(plan.start.resources, plan.start.pending),
     )

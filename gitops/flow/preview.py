@@ -26,10 +26,14 @@ if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
 
 NO_BACKGROUND = Background()
+FAILED = "preview failed"
+"""What Pulumi ends a failed preview with, about no resource, whatever the reason."""
 
 
 def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND, seconds: float = 0.0) -> EngineRun:
     """Fold typed engine events into one run. A step the engine names and we do not know becomes `Operation.UNKNOWN`.
+
+    `packs` and `evaluations` are left empty: see `events.evaluations` and `policies.took_part`.
 
     Nothing depends on the order of independent events, and one that comes twice counts once. Raises EngineFailed for
     values nested beyond what a plan can hold, and for steps whose options Pulumi does not tell.
@@ -180,6 +184,18 @@ def _finding(policy: "PolicyEvent") -> PolicyFinding:
         message=message,
         urn=policy.resource_urn or "",
     )
+
+
+def violates_only(events: Iterable["EngineEvent"]) -> bool:
+    """Whether mandatory policies are, by all that a failed preview's events tell, the only reason of its failure.
+
+    Such a preview looks at every resource, saves no plan, and ends with a message that no resource has
+    (`pkg/resource/deploy/deployment_executor.go`, `reportExecResult`). A pack that broke, a program or a provider that
+    failed has a message of its own.
+    """
+    run = read(events)
+    violated = any(finding.level is PolicyLevel.MANDATORY for finding in run.findings)
+    return violated and all((one.urn, one.message) == ("", FAILED) for one in run.errors)
 
 
 def provider_versions(events: Iterable["EngineEvent"]) -> dict[str, str]:

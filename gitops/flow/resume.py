@@ -41,7 +41,7 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
     found += _left_out(approved, fresh)
     if fresh.findings != approved.findings:
         found.append("the policy findings differ")
-    if fresh.policy_packs != approved.policy_packs:
+    if (fresh.policy_packs, fresh.packs) != (approved.policy_packs, approved.packs):
         found.append("the policy packs differ")
     return tuple(found)
 

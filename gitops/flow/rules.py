@@ -25,6 +25,7 @@ from gitops.model import (
     Plan,
     PolicyFinding,
     PolicyLevel,
+    PolicyPack,
     PullRequest,
     ResourceChange,
     RuleResult,
@@ -32,6 +33,9 @@ from gitops.model import (
 )
 
 _SHOWN = 20
+_KEEP_PACK = (
+    "Keep its files in this change: gitops.yaml stops naming it first, and its files go in the next pull request."
+)
 _PREVIEW_AGAIN = "Preview the change again, and have that plan approved."
 
 
@@ -173,29 +177,43 @@ def owners(environment: Environment, case: Case) -> Iterator[RuleResult]:
             yield RuleResult(rule, Outcome.WAIT, reason, inputs, remedy)
 
 
-def policy(gate: Gate, plan: Plan) -> RuleResult:
-    """No policy is violated that must not be, and none was left unevaluated where that is not allowed."""
+def policy(gate: Gate, plan: Plan, packs: Sequence[PolicyPack] = ()) -> RuleResult:
+    """Every pack took part, no policy is violated that must not be, and none was left unevaluated where that counts.
+
+    `packs` are those that gitops.yaml names; one whose files differ from the plan's is told, and its words count.
+    """
     rule = "policy"
+    ran = {one.path: one for one in plan.packs}
+    missing = [one.path for one in packs if one.path not in ran]
     levels = {PolicyLevel.MANDATORY, gate.policy}
     violated = [one for one in plan.findings if one.level in levels]
     open_ = [one for one in plan.findings if one.level is PolicyLevel.NOT_EVALUATED]
-    inputs = {
+    inputs: dict[str, Any] = {
         "level": gate.policy.value,
         "not_evaluated": gate.not_evaluated.value,
         "packs": dict(plan.policy_packs),
         "violated": [_finding(one) for one in violated[:_SHOWN]],
         "unevaluated": [_finding(one) for one in open_[:_SHOWN]],
     }
+    if plan.packs:
+        inputs["digests"] = {one.path: one.digest for one in plan.packs}
+        inputs["evaluations"] = sum(one.passed + one.failed for one in plan.evaluated)
+    if missing:
+        inputs["missing"] = missing
+        reason = f"the policy {'pack' if len(missing) == 1 else 'packs'} {listed(missing)} took no part in this plan"
+        return RuleResult(rule, Outcome.REFUSE, reason, inputs, _KEEP_PACK)
     if violated:
         reason = f"{plural(len(violated), 'violation')}, first {_finding(violated[0])}"
         return RuleResult(rule, Outcome.REFUSE, reason, inputs, "Change the program so that it keeps the policy.")
     if open_ and gate.not_evaluated is not Outcome.ALLOW:
         reason = f"{plural(len(open_), 'policy')} could not be evaluated, first {_finding(open_[0])}"
         return RuleResult(rule, gate.not_evaluated, reason, inputs, "See why it could not be evaluated.")
-    if not plan.policy_packs and not plan.findings:
+    if not (plan.policy_packs or plan.packs or plan.findings):
         return RuleResult(rule, Outcome.ALLOW, "no policy pack took part", inputs)
     left = f", {len(open_)} left unevaluated, which is allowed here" if open_ else ", none was left unevaluated"
-    return RuleResult(rule, Outcome.ALLOW, f"no {gate.policy.value} policy is violated{left}", inputs)
+    others = [one.path for one in packs if ran[one.path].digest != one.digest]
+    changed = f"; not as released: pack {listed(others)}" if others else ""
+    return RuleResult(rule, Outcome.ALLOW, f"no {gate.policy.value} policy is violated{left}{changed}", inputs)
 
 
 def destroys(budget: int, plan: Plan) -> RuleResult:

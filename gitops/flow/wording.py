@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
 from gitops.flow.plan import unknowns
+from gitops.flow.policies import PackChange, PackFate
 from gitops.flow.values import top_level
 from gitops.model import (
     Diagnostic,
@@ -242,6 +243,24 @@ def findings(plan: Plan) -> tuple[PolicyFinding, ...]:
     """A plan's policy findings, the strictest first."""
     levels = tuple(PolicyLevel)
     return tuple(sorted(plan.findings, key=lambda f: (levels.index(f.level), f.pack, f.policy, f.urn, f.message)))
+
+
+def packs(plan: Plan) -> Iterator[str]:
+    """Each policy pack that the pipeline had the preview run, and how much it looked at."""
+    for pack in plan.packs:
+        count = sum(one.passed + one.failed for one in plan.evaluated if one.pack == pack.name)
+        yield f"policy pack {clip(pack.name)} {clip(pack.version)}: {plural(count, 'evaluation')}"
+
+
+def pack_fate(change: PackChange) -> str:
+    """What becomes of a policy pack, as the rest of a sentence about it."""
+    before, after = short(change.before), short(change.after)
+    return {
+        PackFate.NEW: f"is new (files {after})",
+        PackFate.CHANGED: f"is not the released one: files {before} → {after}",
+        PackFate.DROPPED: "is no longer named in gitops.yaml, and takes part once more",
+        PackFate.GONE: "is gone, but the release names it: this cannot be applied",
+    }[change.fate]
 
 
 def drift(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -113,6 +113,9 @@ def _value(text: str | None) -> str:
 
 def _findings(lines: Lines, approved: Plan, fresh: Plan) -> None:
     _named(lines, approved.policy_packs, fresh.policy_packs)
+    _named(
+        lines, *({f"files of {one.path}": f"sha256:{one.digest}" for one in plan.packs} for plan in (approved, fresh))
+    )
     before, after = Counter(approved.findings), Counter(fresh.findings)
     for mark, style, findings in (("+", "red", after - before), ("-", "green", before - after)):
         for finding in sorted(findings, key=lambda f: (f.level, f.pack, f.policy, f.urn, f.message)):

@@ -78,6 +78,8 @@ def review(review: Review) -> RenderableType:
         if len(item.affected.reasons) > _REASONS_SHOWN:
             more = plural(len(item.affected.reasons) - _REASONS_SHOWN, "more reason")
             reasons.add(f"  and {more}; see `gitops affected --verbose`", "dim")
+        for pack in item.packs:
+            reasons.add(f"  policy pack {clip(pack.path)} {wording.pack_fate(pack)}", "yellow", hang=4)
         if item.same_as is not None:
             reasons.add(f"  {wording.same_inputs(item.same_as)}", "dim", hang=4)
         if isinstance(item.result, PreviewFailure):
@@ -113,6 +115,8 @@ def plan(plan: Plan) -> RenderableType:
     lines.add(f"{clip(plan.stack.label)}: {wording.tally(plan.changes) or 'no changes'}", "bold")
     digests = f"plan {short(plan.plan_digest)}  inputs {short(plan.input_digest)}  commit {short(plan.commit)}"
     lines.add("  ".join(("", digests, f"{plan.unchanged:,} unchanged", *wording.hidden(plan))), "dim", hang=4)
+    for ran in wording.packs(plan):
+        lines.add(f"  {ran}", "dim", hang=4)
     for fate, which in wording.drift(plan):
         lines.add(f"  {fate}: {which}", "yellow", hang=4)
     for finding in wording.findings(plan):

@@ -17,7 +17,7 @@ from gitops.model import Holder
 from tests.commands.world import DEV, World, wanting
 from tests.support import git
 
-VERBS = ("affected", "preview", "up", "repair", "status", "log", "demo", "sandbox", "toolchain")
+VERBS = ("affected", "preview", "up", "compliance", "repair", "status", "log", "demo", "sandbox", "toolchain")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """`gitops up`: the whole way from a commit to a release, or to a named reason why not."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from gitops.commands.up import Done, StackResult
 from gitops.errors import EngineFailed, Failed, LedgerBroken, Refused, RemoteUnreachable, Waiting
 from gitops.flow import record as records
 from gitops.model import RecordKind, StartState
-from gitops.ports import Preview
+from gitops.ports import Preview, RunnablePack
 from tests.commands.world import DEV, GITOPS, World, wanting
 from tests.fakes.engine import FakeEngine
 from tests.support import git
@@ -109,9 +109,11 @@ class Meanwhile(FakeEngine):
 
     happens: Callable[[], None] = lambda: None
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
+    def preview(
+        self, folder: Path, stack: str, *, save_plan: Path | None = None, packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
         self.happens()
-        return super().preview(folder, stack, save_plan=save_plan)
+        return super().preview(folder, stack, save_plan=save_plan, packs=packs)
 
 
 def test_an_approval_that_is_taken_back_during_the_preview_does_not_count(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from gitops.adapters.secret_digests import DIGEST_KEY
 from gitops.errors import EngineFailed
 from gitops.flow import plan as plans
 from gitops.model import Inputs, Operation, Plan, RecordKind, Stack
-from gitops.ports import Preview
+from gitops.ports import Preview, SavedPlan
 from tests.engine.journey import Journey
 from tests.support.plans import NOW
 from tests.support.tiny import STACK, Tiny
@@ -47,7 +47,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tiny, Path]:
     project = tiny.project(root / "project", WANTED, SECRETS)
     saved = root / "plan.json"
     tiny.engine.preview(project, STACK, save_plan=saved)
-    tiny.engine.apply(project, STACK, saved, lambda _step: None, lambda: "")
+    tiny.engine.apply(project, STACK, SavedPlan(saved), lambda _step: None, lambda: "")
     tiny.want(project, SCALED)
     return tiny, project
 

@@ -7,6 +7,7 @@ import pytest
 
 from gitops.errors import EngineFailed
 from gitops.model import EngineRun, Operation
+from gitops.ports import SavedPlan
 from tests.support.tiny import STACK, Tiny
 
 pytestmark = pytest.mark.engine
@@ -35,7 +36,7 @@ def apply(tiny: Tiny, project: Path, wanted: dict[str, Any]) -> EngineRun:
     tiny.want(project, wanted)
     saved = project.parent / "plan.json"
     preview = tiny.engine.preview(project, STACK, save_plan=saved)
-    tiny.engine.apply(project, STACK, saved, lambda _step: None, lambda: "")
+    tiny.engine.apply(project, STACK, SavedPlan(saved), lambda _step: None, lambda: "")
     assert changes(tiny.engine.preview(project, STACK).run) == {}
     assert changes(tiny.engine.preview(project, STACK).run) == {}
     return preview.run

@@ -1,7 +1,7 @@
 """An engine in memory: a stack is a set of things with sizes, wanted by its config file in the checkout."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,17 @@ from gitops.model import (
     Drift,
     EngineRun,
     Operation,
+    PolicyLevel,
+    PolicyRule,
     PropertyChange,
     PropertyKind,
     ResourceChange,
     ResourceStep,
+    Stack,
     StartState,
 )
-from gitops.ports import Preview
+from gitops.ports import Preview, RunnablePack, SavedPlan
+from tests.fakes import policies
 
 TYPE = "fake:index:Thing"
 VERSIONS = {"pulumi": "3.259.0", "python": "3.11.7", "pulumi package": "3.259.0"}
@@ -40,6 +44,7 @@ class FakeEngine:
     apply leaves. `live` is what exists of a stack where that is not what its state says; an apply goes on from there.
     `during_preview`, `before_apply` and `during_apply` are called then; `broken` previews fail with that message.
     `settled` is what settling tells, and `cut_off` by whom it was told to be left. `versions` are installed.
+    `applied_under` are the policy packs of each apply. Packs are those of `tests.fakes.policies`.
     """
 
     states: dict[str, Sizes] = field(default_factory=dict)
@@ -54,11 +59,14 @@ class FakeEngine:
     before_apply: Callable[[], None] = nothing
     during_apply: Callable[[], None] = nothing
     applied: list[str] = field(default_factory=list)
+    applied_under: list[tuple[str, ...]] = field(default_factory=list)
     previews: list[str] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     cut_off: list[CutOff | None] = field(default_factory=list)
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
+    def preview(
+        self, folder: Path, stack: str, *, save_plan: Path | None = None, packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
         """The changes from what exists to what the checkout's config file wants."""
         self.previews.append(stack)
         if self.broken:
@@ -66,8 +74,13 @@ class FakeEngine:
         state, wanted = self.states.get(stack, {}), wanted_in(folder, stack)
         start = self.start_state(folder, stack)
         self.during_preview()
+        named = {name: urn_of(stack, name) for name in wanted}
+        took_part, findings, evaluations = policies.run(packs, wanted, named)
+        violated = any(one.level is PolicyLevel.MANDATORY for one in findings)
         if save_plan is not None:
-            save_plan.write_text(json.dumps(wanted))
+            save_plan.unlink(missing_ok=True)
+            if not violated:
+                save_plan.write_text(json.dumps(wanted))
             self.before_apply()
         live = self.live.get(stack, state)
         changes = tuple(changes_between(stack, live, wanted))
@@ -75,8 +88,20 @@ class FakeEngine:
             Drift(change.urn, TYPE, change.properties, gone=change.operation is Operation.DELETE)
             for change in changes_between(stack, state, live)
         )
-        run = EngineRun(changes, unchanged=len(live.keys() & wanted.keys()) - len(changes), drift=drift)
+        run = EngineRun(
+            changes,
+            unchanged=len(live.keys() & wanted.keys()) - len(changes),
+            drift=drift,
+            findings=findings,
+            policy_packs={one.name: one.version for one in took_part},
+            packs=took_part,
+            evaluations=evaluations,
+        )
         return Preview(run, start, self.installed(folder))
+
+    def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
+        """What the packs' files say."""
+        return policies.rules(packs)
 
     def installed(self, folder: Path) -> Mapping[str, str]:
         """The versions that the test says."""
@@ -98,14 +123,15 @@ class FakeEngine:
         self,
         folder: Path,
         stack: str,
-        plan: Path,
+        plan: SavedPlan,
         on_progress: Callable[[ResourceStep], None],
         must_stop: Callable[[], str],
     ) -> EngineRun:
         """Do what the saved plan says, one change after the other."""
         self.applied.append(stack)
         self.during_apply()
-        wanted = json.loads(plan.read_text())
+        wanted = json.loads(plan.file.read_text())
+        self.applied_under.append(tuple(one.pack.path for one in plan.packs))
         state = self.states.setdefault(stack, {})
         if stack in self.live:
             state = self.states[stack] = self.live.pop(stack)

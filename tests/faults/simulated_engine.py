@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from gitops.flow import plan as plans
 from gitops.model import (
     CutOff,
     EngineRun,
+    PolicyRule,
     ResourceChange,
     ResourceState,
     ResourceStep,
+    Stack,
     StartState,
 )
-from gitops.ports import Preview
+from gitops.ports import Preview, RunnablePack, SavedPlan
 from tests.fakes.engine import TYPE, changes_between, urn_of, wanted_in
 from tests.faults.moments import Act, Faults, Step
 from tests.faults.simulated_cloud import Locked, SimulatedCloud, Sizes, is_alive
@@ -39,7 +41,9 @@ class SimulatedEngine:
         """The cell's cloud."""
         return self.faults.cloud
 
-    def preview(self, folder: Path, stack: str, *, save_plan: Path | None = None) -> Preview:
+    def preview(
+        self, folder: Path, stack: str, *, save_plan: Path | None = None, packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
         """The changes from what exists of the state to what the checkout's config file wants."""
         self.faults.reach(Step.VERIFY if save_plan is None else Step.PREVIEW)
         self._must_work(f"preview stack {stack}")
@@ -51,6 +55,10 @@ class SimulatedEngine:
         resources = tuple(ResourceState(urn_of(stack, name), TYPE, {"size": size}) for name, size in wanted.items())
         run = EngineRun(changes, unchanged=len(wanted) - len(changes), resources=resources)
         return Preview(run, start, self.installed(folder))
+
+    def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
+        """There are no policy packs here."""
+        return ()
 
     def installed(self, folder: Path) -> Mapping[str, str]:
         """The versions that take part."""
@@ -73,13 +81,13 @@ class SimulatedEngine:
         self,
         folder: Path,
         stack: str,
-        plan: Path,
+        plan: SavedPlan,
         on_progress: Callable[[ResourceStep], None],
         must_stop: Callable[[], str],
     ) -> EngineRun:
         """Do what the saved plan says, one operation after the other, each noted as pending while it runs."""
         doing = f"apply the plan to stack {stack}"
-        wanted = json.loads(plan.read_text())
+        wanted = json.loads(plan.file.read_text())
         try:
             self.cloud.lock()
         except Locked as locked:

@@ -78,6 +78,26 @@ def test_each_path_affects_the_stacks_of_its_rule(path: str, stacks: str, kind: 
     assert {one.reasons[0].kind for one in found} <= {kind}
 
 
+@pytest.mark.parametrize("pack", ["shop/checks", "shop/rules"])
+def test_a_pack_that_gitops_yaml_names_affects_every_stack_wherever_it_lies(pack: str) -> None:
+    environments = "environments: [{name: dev, branch: main, stacks: [dev]}]"
+    base = {
+        "shop/Pulumi.yaml": "name: shop\nruntime: go\n",
+        "shop/Pulumi.dev.yaml": "",
+        "shop/checks": "#!/bin/sh",
+        "shop/rules/limits.json": "",
+        "data/Pulumi.yaml": "name: data\nruntime: go\n",
+        "data/Pulumi.dev.yaml": "",
+        "gitops.yaml": f"version: 1\n{environments}\npolicy: {{packs: [{pack}]}}\n",
+    }
+    file = pack if pack in base else f"{pack}/limits.json"
+    found = affected(base, {file: "# changed"})
+    assert sorted(one.stack.label for one in found) == ["data/dev", "shop/dev"]
+    assert {one.reasons[0].kind for one in found} == {K.POLICY}
+    unnamed = {**base, "gitops.yaml": f"version: 1\n{environments}\n"}
+    assert [one.stack.label for one in affected(unnamed, {file: "# changed"})] == ["shop/dev"]
+
+
 def test_a_change_of_nothing_affects_nothing() -> None:
     assert affected(BASE, {}) == ()
 

@@ -9,7 +9,7 @@ from gitops.flow import options, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
 from gitops.flow.steps import Background
-from gitops.model import EngineRun, Plan
+from gitops.model import EngineRun, Evaluation, Plan, PolicyPack
 from tests.flow.test_plan import deployment, resource, secret
 from tests.flow.test_preview import BEFORE, ONE, TWO, raw, step
 from tests.support.plans import BASE, DEV, NOW, inputs
@@ -141,6 +141,14 @@ def test_the_path_of_a_policy_pack() -> None:
         name.replace("/repository", "/elsewhere"): v for name, v in packs.items()
     }
     assert of(typed(events)) == before
+
+
+def test_on_how_many_resources_a_policy_passed() -> None:
+    def digest(*passed: str) -> str:
+        told = Evaluation("house", "urn", passed)
+        return plan(EngineRun((), 1, packs=(PolicyPack("policy", "d"),), evaluations=(told,))).plan_digest
+
+    assert digest("one") == digest("one", "two")
 
 
 def test_how_a_value_is_written() -> None:

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gitops.flow.comment import PreviewFailure, Review
+from gitops.flow.policies import PackChange, PackFate
 from gitops.model import (
     Diagnostic,
     Drift,
     Operation,
     Outcome,
+    PolicyCount,
     PolicyFinding,
     PolicyLevel,
+    PolicyPack,
     Reason,
     ReasonKind,
     RuleResult,
@@ -156,6 +159,28 @@ def policies() -> Review:
     return review(reviewed(plan(updated, findings=findings, warnings=warnings)), verdict=verdict)
 
 
+def violations() -> Review:
+    """What a mandatory policy stops: its remedy is there, and a pack that is not as released is told first."""
+    target, pack = urn(BUCKET, "assets"), "aws-and-kubernetes"
+    said = "S3 buckets are encrypted with a key of one's own.\n[high] no key is named. Remedy: name a key. (FSBP S3.17)"
+    unknown = "can't run policy 'private' from policy pack 'aws-and-kubernetes@v1.2.0' during preview: acl is unknown"
+    findings = (
+        PolicyFinding(pack, "s3-encrypted", PolicyLevel.MANDATORY, said, target),
+        PolicyFinding(pack, "s3-private", PolicyLevel.NOT_EVALUATED, unknown, target),
+    )
+    updated = change(Operation.UPDATE, BUCKET, "assets", update("acl", "private", UnknownValue()))
+    packs = (
+        PackChange("policy", PackFate.CHANGED, "1" * 64, "2" * 64),
+        PackChange("policies/old", PackFate.DROPPED, "3" * 64, "3" * 64),
+        PackChange("policies/gone", PackFate.GONE, "4" * 64, ""),
+        PackChange("policies/new", PackFate.NEW, "", "5" * 64),
+    )
+    ran = (PolicyPack("policy", "2" * 64, pack, "1.2.0"), PolicyPack("policies/new", "5" * 64, "new-rules", "0.0.1"))
+    counts = (PolicyCount(pack, "s3-encrypted", 3, 1), PolicyCount(pack, "s3-private", 3, 1))
+    result = replace(plan(updated, findings=findings), packs=ran, evaluated=counts)
+    return review(replace(reviewed(result), packs=packs))
+
+
 def many_stacks() -> Review:
     stacks = [Stack("shop", f"dev-{number:03}") for number in range(40)]
     quiet = [reviewed(plan(stack=stack), stack) for stack in stacks[2:]]
@@ -236,6 +261,7 @@ GOLDEN: dict[str, Callable[[], Review]] = {
     "secrets": secrets,
     "unknown-values": unknowns,
     "policies": policies,
+    "violations": violations,
     "many-stacks": many_stacks,
     "failed-preview": failed,
     "drift": drift,

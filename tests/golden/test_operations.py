@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from gitops.errors import ConfigError, EngineFailed, GitOpsError, Refused, RemoteUnreachable, Waiting
+from gitops.flow import values
 from gitops.flow.compare import compare
 from gitops.flow.movers import movers
 from gitops.flow.status import EnvironmentStatus, LastApply
@@ -25,6 +26,7 @@ from gitops.model import (
     Plan,
     PolicyFinding,
     PolicyLevel,
+    PolicyPack,
     Record,
     RecordKind,
     ResourceStep,
@@ -52,6 +54,15 @@ def pointing_at(region: str, server: str) -> Inputs:
 
 DRIFTED = Drift(MOVED, DEPLOYMENT, (update("spec.replicas", 2, 5),))
 
+RELEASED = PolicyPack("policy", "2" * 64, "controls", "1.1.0")
+RELEASED_TOO = PolicyPack("policies/own", "3" * 64, "own", "0.0.1")
+
+
+def under(*packs: PolicyPack) -> Plan:
+    named = {pack.name: pack.version for pack in packs}
+    return replace(plan(scaled), packs=packs, policy_packs=named, plan_digest=values.digest(packs))
+
+
 REFUSALS: dict[str, tuple[Plan, Plan]] = {
     "state": (plan(scaled, state=STATE), plan(scaled_from_5, state=STATE_AFTER)),
     "state-only": (plan(scaled, state=STATE), plan(scaled, state=start({KEPT: "k", MOVED: "3"}))),
@@ -75,6 +86,7 @@ REFUSALS: dict[str, tuple[Plan, Plan]] = {
         plan(scaled, origin=inputs({"policy/rules.py": "1"})),
         plan(scaled, origin=inputs({"policy/rules.py": "2"}), findings=(FINDING,)),
     ),
+    "policy-pack": (under(PolicyPack("policy", "1" * 64, "controls", "1.0.0")), under(RELEASED, RELEASED_TOO)),
     "secret": (
         plan(change(Operation.UPDATE, BUCKET, "s", update("token", SecretValue("d1"), SecretValue("d2")))),
         plan(change(Operation.UPDATE, BUCKET, "s", update("token", SecretValue("d1"), SecretValue("d3")))),

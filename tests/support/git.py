@@ -38,14 +38,17 @@ def create(folder: Path, files: Mapping[str, str | bytes] | None = None) -> Path
 
 
 def commit(folder: Path, files: Mapping[str, str | bytes | None], message: str = "change") -> str:
-    """Write files (None: delete), commit everything, return the commit."""
+    """Write files (None: delete; one that begins with `#!` can be run), commit everything, return the commit."""
     for path, content in files.items():
         target = folder / path
         if content is None:
             target.unlink()
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.encode() if isinstance(content, str) else content)
+        written = content.encode() if isinstance(content, str) else content
+        target.write_bytes(written)
+        if written.startswith(b"#!"):
+            target.chmod(0o755)
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
     return head(folder)

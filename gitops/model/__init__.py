@@ -1,0 +1,111 @@
+"""The values that flow through the pipeline, in flow order. Imports nothing of ours.
+
+Everything is frozen. Times are aware datetimes in UTC. Paths are POSIX paths relative to the
+repository's root. A commit is a full hexadecimal object id.
+"""
+
+from gitops.model.change import (
+    AffectedStack,
+    Change,
+    Commit,
+    FileChange,
+    FileStatus,
+    Reason,
+    ReasonKind,
+    Stack,
+)
+from gitops.model.ledger import (
+    Check,
+    CutOff,
+    Holder,
+    Lease,
+    Line,
+    Record,
+    RecordKind,
+    Ticket,
+)
+from gitops.model.plan import (
+    Inputs,
+    MovedInput,
+    Plan,
+    PlanDifference,
+    StartState,
+)
+from gitops.model.policy import (
+    Evaluation,
+    PolicyCount,
+    PolicyFinding,
+    PolicyLevel,
+    PolicyPack,
+    PolicyRule,
+)
+from gitops.model.preview import (
+    Diagnostic,
+    Drift,
+    EngineRun,
+    Operation,
+    PropertyChange,
+    PropertyKind,
+    PropertyValue,
+    ResourceChange,
+    ResourceState,
+    ResourceStep,
+    SecretValue,
+    Severity,
+    UnknownValue,
+)
+from gitops.model.review import (
+    Approval,
+    Outcome,
+    PullRequest,
+    RuleResult,
+    Verdict,
+)
+
+__all__ = [
+    "AffectedStack",
+    "Approval",
+    "Change",
+    "Check",
+    "Commit",
+    "CutOff",
+    "Diagnostic",
+    "Drift",
+    "EngineRun",
+    "Evaluation",
+    "FileChange",
+    "FileStatus",
+    "Holder",
+    "Inputs",
+    "Lease",
+    "Line",
+    "MovedInput",
+    "Operation",
+    "Outcome",
+    "Plan",
+    "PlanDifference",
+    "PolicyCount",
+    "PolicyFinding",
+    "PolicyLevel",
+    "PolicyPack",
+    "PolicyRule",
+    "PropertyChange",
+    "PropertyKind",
+    "PropertyValue",
+    "PullRequest",
+    "Reason",
+    "ReasonKind",
+    "Record",
+    "RecordKind",
+    "ResourceChange",
+    "ResourceState",
+    "ResourceStep",
+    "RuleResult",
+    "SecretValue",
+    "Severity",
+    "Stack",
+    "StartState",
+    "Ticket",
+    "UnknownValue",
+    "Verdict",
+]

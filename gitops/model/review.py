@@ -1,0 +1,70 @@
+"""Pull requests, approvals, and a gate's answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Somebody approved a pull request when its head was `commit`."""
+
+    by: str
+    commit: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request as the pipeline needs it; `merged_as` is the commit it became on `base` (None: open).
+
+    `contributors` wrote or committed something in it; the author is one of them. `strangers` did so too, but no account
+    goes with their name and address, so each of them may be anybody.
+    """
+
+    number: int
+    title: str
+    author: str
+    base: str
+    head: str
+    approvals: tuple[Approval, ...] = ()
+    merged_as: str | None = None
+    contributors: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+
+
+class Outcome(StrEnum):
+    """A gate's answer."""
+
+    ALLOW = "allow"
+    WAIT = "wait"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """One rule of a gate, what it looked at, what it found and why, and what would change that (empty: nothing)."""
+
+    rule: str
+    outcome: Outcome
+    reason: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All rules of a gate; the outcome is the strictest of theirs."""
+
+    rules: tuple[RuleResult, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """`REFUSE` if any rule refuses, else `WAIT` if any waits, else `ALLOW`."""
+        outcomes = {rule.outcome for rule in self.rules}
+        for outcome in (Outcome.REFUSE, Outcome.WAIT):
+            if outcome in outcomes:
+                return outcome
+        return Outcome.ALLOW
