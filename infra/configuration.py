@@ -78,6 +78,10 @@ class Reader:
         """A list of texts that may be empty."""
         return self._texts(key, "a list of texts, [] for none", 0)
 
+    def unused(self, *keys: str) -> None:
+        """Keys that this stack's other choices leave without a meaning; whatever stands there is not looked at."""
+        self._read |= {self._prefix + key for key in keys}
+
     def _texts(self, key: str, expected: str, at_least: int) -> tuple[str, ...]:
         try:
             value = json.loads(self.optional(key) or "")

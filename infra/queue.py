@@ -1,5 +1,6 @@
 """An SQS queue, with a second one for what nobody could work off."""
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ class Queue(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
-    arn: pulumi.Output[str]
+    arn: str
     name: str
     dead_letter_name: str
 
@@ -58,21 +59,22 @@ class Queue(pulumi.ComponentResource):
             name,
             self.name,
             days=args.retention_days,
-            redrive=pulumi.Output.json_dumps(
-                {"deadLetterTargetArn": self._arn(self.dead_letter_name), "maxReceiveCount": args.attempts}
+            redrive=json.dumps(
+                {"deadLetterTargetArn": self._arn(self.dead_letter_name), "maxReceiveCount": args.attempts},
+                separators=(",", ":"),  # as SQS gives it back; the provider compares the text
             ),
             after=[dead],
         )
         sqs.RedriveAllowPolicy(
             f"{name}-dead-letter-source",
             queue_url=dead.id,
-            redrive_allow_policy=pulumi.Output.json_dumps(
+            redrive_allow_policy=json.dumps(
                 {"redrivePermission": "byQueue", "sourceQueueArns": [self._arn(self.name)]}
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.url = queue.url
-        self.arn = queue.arn
+        self.arn = self._arn(self.name)
         self.register_outputs({"url": self.url, "arn": self.arn})
 
     def _arn(self, queue_name: str) -> str:
@@ -85,7 +87,7 @@ class Queue(pulumi.ComponentResource):
         queue_name: str,
         *,
         days: int,
-        redrive: pulumi.Input[str] | None = None,
+        redrive: str | None = None,
         after: list[pulumi.Resource] | None = None,
     ) -> sqs.Queue:
         queue = sqs.Queue(
@@ -105,7 +107,7 @@ class Queue(pulumi.ComponentResource):
         sqs.QueuePolicy(
             f"{name}-policy",
             queue_url=queue.id,
-            policy=pulumi.Output.json_dumps(
+            policy=json.dumps(
                 {
                     "Version": "2012-10-17",
                     "Statement": [

@@ -6,11 +6,19 @@ takes it, so that it also holds for callers that have no configuration.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from infra.configuration import Reader
+
+
+class ClusterKind(StrEnum):
+    """Where an environment's workloads run."""
+
+    EKS = "eks"
+    EXISTING = "existing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,22 +29,48 @@ class AwsSettings:
     account_ids: tuple[str, ...]
     max_retries: int
 
+    @property
+    def account_id(self) -> str:
+        """The account that names and policies are made for: the first of those allowed."""
+        return self.account_ids[0]
+
 
 @dataclass(frozen=True, kw_only=True)
 class KubernetesSettings:
-    """Which cluster; `kubeconfig` is a path, or None for the `KUBECONFIG` of the environment."""
+    """Which existing cluster; `kubeconfig` is a path, or None for the `KUBECONFIG` of the environment."""
 
     context: str
     kubeconfig: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
+class EksSettings:
+    """The cluster to make; `admins` are ARNs of roles, `public_cidrs` who may reach its API from the internet."""
+
+    version: str
+    admins: tuple[str, ...]
+    public_cidrs: tuple[str, ...]
+    instance_types: tuple[str, ...]
+    min_nodes: int
+    max_nodes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkSettings:
-    """Address range, letters of the availability zones, and the number of NAT gateways."""
+    """Address range, letters of the availability zones, number of NAT gateways, and AWS services with an endpoint."""
 
     cidr: str
     zones: tuple[str, ...]
     nat_gateways: int
+    interface_endpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchSettings:
+    """How many days logs are kept, and who is told of alarms."""
+
+    log_days: int
+    emails: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +79,17 @@ class DataSettings:
 
     bucket_retention_days: int
     key_deletion_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """The database; storage in GiB, backups in days."""
+
+    instance_class: str
+    storage: int
+    max_storage: int
+    backup_days: int
+    multi_az: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,26 +106,48 @@ class WebSettings:
     """The web workload; CPU and memory of one pod as Kubernetes quantities."""
 
     image: str
+    host: str
+    tls_secret: str
     message: str
     min_replicas: int
     max_replicas: int
     cpu: str
     memory: str
-    ingress_namespace: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegacySettings:
+    """The hosts of the application that runs in no container.
+
+    `patch_schedule` is a cron expression of SSM's, in UTC; patches are `patch_after_days` old when they are installed.
+    """
+
+    image_id: str
+    instance_type: str
+    min_hosts: int
+    max_hosts: int
+    certificate_arn: str | None
+    patch_schedule: str
+    patch_after_days: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything one stack is configured with."""
+    """Everything one stack is configured with. `eks` is None where the cluster is an existing one, and vice versa."""
 
     owner: str
+    cost_centre: str
     name_prefix: str
     aws: AwsSettings
-    kubernetes: KubernetesSettings
     network: NetworkSettings
+    watch: WatchSettings
+    eks: EksSettings | None
+    kubernetes: KubernetesSettings | None
     data: DataSettings
+    database: DatabaseSettings
     quota: QuotaSettings
     web: WebSettings
+    legacy: LegacySettings
 
 
 def load() -> Settings:
@@ -95,31 +162,83 @@ def parse(project: str, stack: str, values: Mapping[str, str]) -> Settings:
     Raises `configuration.SettingsError`.
     """
     raw = Reader(project, stack, values)
+    kind = raw.choice("cluster", ClusterKind)
     settings = Settings(
         owner=raw.text("owner"),
+        cost_centre=raw.text("costCentre"),
         name_prefix=raw.text("namePrefix"),
         aws=AwsSettings(
             region=raw.text("awsRegion"),
             account_ids=raw.texts("awsAccountIds"),
             max_retries=raw.integer("awsMaxRetries"),
         ),
-        kubernetes=KubernetesSettings(context=raw.text("kubeContext"), kubeconfig=raw.path("kubeconfig")),
         network=NetworkSettings(
-            cidr=raw.text("vpcCidr"), zones=raw.texts("zones"), nat_gateways=raw.integer("natGateways")
+            cidr=raw.text("vpcCidr"),
+            zones=raw.texts("zones"),
+            nat_gateways=raw.integer("natGateways"),
+            interface_endpoints=raw.any_texts("interfaceEndpoints"),
         ),
+        watch=WatchSettings(
+            log_days=raw.integer("logDays"),
+            emails=raw.any_texts("alarmEmails"),
+        ),
+        eks=_eks(raw) if kind is ClusterKind.EKS else None,
+        kubernetes=_existing(raw) if kind is ClusterKind.EXISTING else None,
         data=DataSettings(
             bucket_retention_days=raw.integer("bucketRetentionDays"), key_deletion_days=raw.integer("keyDeletionDays")
         ),
-        quota=QuotaSettings(cpu=raw.text("quotaCpu"), memory=raw.text("quotaMemory"), pods=raw.integer("quotaPods")),
-        web=WebSettings(
-            image=raw.text("webImage"),
-            message=raw.text("webMessage"),
-            min_replicas=raw.integer("webMinReplicas"),
-            max_replicas=raw.integer("webMaxReplicas"),
-            cpu=raw.text("webCpu"),
-            memory=raw.text("webMemory"),
-            ingress_namespace=raw.text("ingressNamespace"),
+        database=DatabaseSettings(
+            instance_class=raw.text("databaseClass"),
+            storage=raw.integer("databaseStorage"),
+            max_storage=raw.integer("databaseMaxStorage"),
+            backup_days=raw.integer("databaseBackupDays"),
+            multi_az=raw.truth("databaseMultiAz"),
         ),
+        quota=QuotaSettings(cpu=raw.text("quotaCpu"), memory=raw.text("quotaMemory"), pods=raw.integer("quotaPods")),
+        web=_web(raw),
+        legacy=_legacy(raw),
     )
     raw.finish()
     return settings
+
+
+def _eks(raw: Reader) -> EksSettings:
+    raw.unused("kubeContext", "kubeconfig")
+    return EksSettings(
+        version=raw.text("clusterVersion"),
+        admins=raw.any_texts("clusterAdmins"),
+        public_cidrs=raw.any_texts("clusterPublicCidrs"),
+        instance_types=raw.texts("nodeInstanceTypes"),
+        min_nodes=raw.integer("minNodes"),
+        max_nodes=raw.integer("maxNodes"),
+    )
+
+
+def _existing(raw: Reader) -> KubernetesSettings:
+    raw.unused("clusterVersion", "clusterAdmins", "clusterPublicCidrs", "nodeInstanceTypes", "minNodes", "maxNodes")
+    return KubernetesSettings(context=raw.text("kubeContext"), kubeconfig=raw.path("kubeconfig"))
+
+
+def _web(raw: Reader) -> WebSettings:
+    return WebSettings(
+        image=raw.text("webImage"),
+        host=raw.text("webHost"),
+        tls_secret=raw.text("webTlsSecret"),
+        message=raw.text("webMessage"),
+        min_replicas=raw.integer("webMinReplicas"),
+        max_replicas=raw.integer("webMaxReplicas"),
+        cpu=raw.text("webCpu"),
+        memory=raw.text("webMemory"),
+    )
+
+
+def _legacy(raw: Reader) -> LegacySettings:
+    return LegacySettings(
+        image_id=raw.text("legacyImage"),
+        instance_type=raw.text("legacyInstanceType"),
+        min_hosts=raw.integer("legacyMinHosts"),
+        max_hosts=raw.integer("legacyMaxHosts"),
+        certificate_arn=raw.optional("legacyCertificate"),
+        patch_schedule=raw.text("legacyPatchSchedule"),
+        patch_after_days=raw.integer("legacyPatchAfterDays"),
+    )

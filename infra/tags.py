@@ -3,17 +3,21 @@
 import pulumi
 
 OWNER = "gitops:owner"
+COST_CENTRE = "gitops:cost-centre"
 PROJECT = "gitops:project"
 STACK = "gitops:stack"
 RESOURCE = "gitops:resource"
 
 
-def default_tags(owner: str) -> dict[str, str]:
+def default_tags(owner: str, cost_centre: str) -> dict[str, str]:
     """Tags that the AWS provider puts on everything it creates.
+
+    The environment is the stack's name, in `resource_tags`; the commit is no tag at all
+    (docs/decisions/0021-commit-of-a-resource.md).
 
     No key may also be in `resource_tags`: the provider reports equal pairs as a change on every run.
     """
-    return {OWNER: owner, "managed-by": "pulumi"}
+    return {OWNER: owner, COST_CENTRE: cost_centre, "managed-by": "pulumi"}
 
 
 def resource_tags(logical_name: str) -> dict[str, str]:

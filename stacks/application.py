@@ -1,97 +1,133 @@
-"""The application that every environment holds: its data on AWS, its web workload on Kubernetes."""
+"""The shop: the application that every environment holds, as its team describes it."""
 
-from enum import Enum
+from dataclasses import dataclass
 
 import pulumi
 
-from infra import settings as configuration
-from infra.bucket import Bucket, BucketArgs
-from infra.encryption_key import EncryptionKey, EncryptionKeyArgs
-from infra.namespace import Namespace, NamespaceArgs
-from infra.network import Network, NetworkArgs
-from infra.providers import aws_provider, kubernetes_provider
-from infra.workload import Workload, WorkloadArgs
+from infra.namespace import Namespace, NamespaceArgs, TeamRole
+from infra.traffic import EgressRule
+from infra.workload_role import WorkloadRole, WorkloadRoleArgs
+from infra.workloads.scheduled_job import ScheduledJob, ScheduledJobArgs
+from infra.workloads.web_service import WebService, WebServiceArgs
+from stacks.addons import Addons
+from stacks.cluster import Workplace
+from stacks.data import Stores
+from stacks.foundation import Foundation
+
+_WEB, _WEB_PORT = "web", 9898
 
 
-class Data(Enum):
-    """Whether what holds data or identity may be deleted by a run of Pulumi."""
-
-    PROTECTED = True
-    DISPOSABLE = False
-
-
-def build_application(data: Data) -> None:
-    """Build the application from the running stack's configuration, and export what operators and checks need."""
-    settings = configuration.load()
-    prefix = settings.name_prefix
-    on_aws = aws_provider(settings.aws, owner=settings.owner)
-    on_kubernetes = kubernetes_provider(settings.kubernetes)
-    holds_data = pulumi.ResourceOptions(providers=[on_aws], protect=data.value)
-
-    network = Network(
-        "network",
-        NetworkArgs(
-            region=settings.aws.region,
-            cidr=settings.network.cidr,
-            zones=settings.network.zones,
-            nat_gateways=settings.network.nat_gateways,
-        ),
-        pulumi.ResourceOptions(providers=[on_aws]),
-    )
-    key = EncryptionKey(
-        "data-key",
-        EncryptionKeyArgs(
-            alias=f"{prefix}-data",
-            description=f"Encrypts the data of {prefix}",
-            deletion_days=settings.data.key_deletion_days,
-        ),
-        holds_data,
-    )
-    assets = Bucket(
-        "assets",
-        BucketArgs(bucket_name=f"{prefix}-assets", key_arn=key.arn, retention_days=settings.data.bucket_retention_days),
-        holds_data,
-    )
-    namespace = Namespace(
+def build_namespace(base: Foundation, workplace: Workplace) -> Namespace:
+    """The shop's namespace: who may look into it, and how much of the cluster it may use."""
+    settings = base.settings
+    return Namespace(
         "shop",
         NamespaceArgs(
-            namespace_name=prefix,
+            namespace_name=settings.name_prefix,
             cpu=settings.quota.cpu,
             memory=settings.quota.memory,
             pods=settings.quota.pods,
+            teams={"shop-developers": TeamRole.VIEW},
         ),
-        pulumi.ResourceOptions(providers=[on_kubernetes]),
+        pulumi.ResourceOptions(providers=[workplace.cluster.provider]),
     )
-    web = Workload(
-        "web",
-        WorkloadArgs(
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the shop finds when it is built."""
+
+    base: Foundation
+    workplace: Workplace
+    namespace: Namespace
+    addons: Addons
+    stores: Stores
+
+
+def build_shop(around: Surroundings) -> None:
+    """Build the shop: its web service, and what it does every night."""
+    base, namespace = around.base, around.namespace
+    settings = base.settings
+    on_kubernetes = pulumi.ResourceOptions(providers=[around.workplace.cluster.provider])
+
+    inside = EgressRule(
+        purpose="database and AWS endpoints", cidr=base.network.cidr, ports=[443, around.stores.database.port]
+    )
+    web = WebService(
+        _WEB,
+        WebServiceArgs(
             namespace=namespace.name,
             image=settings.web.image,
-            port=9898,
-            ready_path="/readyz",
-            alive_path="/healthz",
+            port=_WEB_PORT,
+            host=settings.web.host,
+            tls_secret=settings.web.tls_secret,
             min_replicas=settings.web.min_replicas,
             max_replicas=settings.web.max_replicas,
             cpu=settings.web.cpu,
             memory=settings.web.memory,
-            ingress_namespace=settings.web.ingress_namespace,
+            ingress_class=around.addons.ingress.class_name,
+            ingress_namespace=around.addons.ingress.namespace,
+            callers=[namespace.name],
             environment={"PODINFO_UI_MESSAGE": settings.web.message},
+            role_arn=_web_role(around),
+            priority_class=around.addons.classes.standard,
+            egress=[inside],
+            # After the ingress, so that its Ingress goes before the controller that has to clean up after it.
+            after=[*namespace.guards, around.addons.ingress],
+        ),
+        on_kubernetes,
+    )
+    ScheduledJob(
+        "nightly-report",
+        ScheduledJobArgs(
+            namespace=namespace.name,
+            image=settings.web.image,
+            command=["/home/app/podcli"],
+            arguments=["check", "http", "http://web/healthz"],
+            schedule="15 2 * * *",
+            priority_class=around.addons.classes.batch,
+            egress=[EgressRule(purpose="the web service", namespace=namespace.name, ports=[_WEB_PORT])],
             after=namespace.guards,
         ),
-        pulumi.ResourceOptions(providers=[on_kubernetes]),
+        on_kubernetes,
     )
 
-    pulumi.export("region", settings.aws.region)
-    pulumi.export("vpcId", network.vpc_id)
-    pulumi.export("publicSubnetIds", network.public_subnet_ids)
-    pulumi.export("privateSubnetIds", network.private_subnet_ids)
-    pulumi.export("keyArn", key.arn)
-    pulumi.export("keyAlias", key.alias)
-    pulumi.export("bucketName", assets.name)
-    pulumi.export("bucketArn", assets.arn)
-    pulumi.export("kubeContext", settings.kubernetes.context)
     pulumi.export("namespace", namespace.name)
     pulumi.export("deployment", web.deployment)
     pulumi.export("service", web.service)
     pulumi.export("image", web.image)
     pulumi.export("url", web.url)
+    pulumi.export("publicUrl", web.public_url)
+
+
+def _web_role(around: Surroundings) -> pulumi.Output[str] | None:
+    """Lets the web service send orders; a cluster that AWS does not know has other ways to give its pods rights."""
+    issuer = around.workplace.cluster.issuer
+    if issuer is None:
+        return None
+    base = around.base
+    role = WorkloadRole(
+        f"{_WEB}-role",
+        WorkloadRoleArgs(
+            role_name=f"{base.settings.name_prefix}-{_WEB}",
+            issuer=issuer,
+            namespace=around.namespace.name,
+            service_account=_WEB,
+            statements=[
+                {"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": [around.stores.orders.arn]},
+                {
+                    # By its alias, and not by its ARN: so a first preview shows the whole policy.
+                    "Effect": "Allow",
+                    "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                    "Resource": ["*"],
+                    "Condition": {
+                        "ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{base.settings.name_prefix}-data"},
+                        "StringEquals": {"kms:ViaService": f"sqs.{base.settings.aws.region}.amazonaws.com"},
+                    },
+                },
+            ],
+            permissions_boundary=base.delivery.boundary_arn,
+        ),
+        base.on_aws,
+    )
+    return role.arn

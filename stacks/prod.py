@@ -1,8 +1,10 @@
 """prod: what customers use; what holds data or identity is protected from deletion."""
 
-from stacks.application import Data, build_application
+from infra.node_group import Capacity
+from stacks.environment import build_environment
+from stacks.foundation import Data
 
 
 def build() -> None:
     """Build the prod environment."""
-    build_application(Data.PROTECTED)
+    build_environment(data=Data.PROTECTED, nodes=Capacity.ON_DEMAND)

@@ -3,9 +3,10 @@
 import pytest
 
 from infra.configuration import SettingsError
-from infra.settings import Settings, parse
+from infra.settings import KubernetesSettings, Settings, parse
 from tests.infra.configuration import ENVIRONMENTS, as_engine_sends, declared, values
 
+EXISTING = {"cluster": "existing", "kubeContext": "shared"}
 SECRET = "kind: Config\nusers: [{name: a, user: {token: canary-7f3a}}]\n"
 
 
@@ -20,17 +21,25 @@ def test_every_committed_environment_is_valid(stack: str) -> None:
 
 def test_values_arrive_with_their_types() -> None:
     staging = settings("staging")
-    assert staging.network.zones == ("a", "b")
+    assert staging.network.zones == ("a", "b", "c")
     assert staging.network.nat_gateways == 1
     assert staging.aws.account_ids == ("123456789012",)
+    assert staging.database.multi_az is False
+    assert staging.watch.emails == ()
 
 
-def test_an_empty_optional_value_is_no_value() -> None:
-    assert settings().kubernetes.kubeconfig is None
+def test_the_cluster_is_either_the_stack_s_own_or_an_existing_one() -> None:
+    own, existing = settings(), settings(**EXISTING)
+    assert own.eks is not None
+    assert own.kubernetes is None
+    assert existing.eks is None
+    assert existing.kubernetes == KubernetesSettings(context="shared", kubeconfig=None)
 
 
 def test_the_kubeconfig_is_passed_on_as_a_path() -> None:
-    assert settings(kubeconfig="/clusters/config").kubernetes.kubeconfig == "/clusters/config"
+    kubernetes = settings(**EXISTING, kubeconfig="/clusters/config").kubernetes
+    assert kubernetes is not None
+    assert kubernetes.kubeconfig == "/clusters/config"
 
 
 @pytest.mark.parametrize(
@@ -42,13 +51,27 @@ def test_the_kubeconfig_is_passed_on_as_a_path() -> None:
         ("zones", "a", "must be a list of texts with at least one item"),
         ("zones", [], "must be a list of texts with at least one item"),
         ("awsAccountIds", [123456789012], "must be a list of texts with at least one item"),
-        ("kubeconfig", SECRET, "must be the path of a file, and not the file's contents"),
+        ("alarmEmails", "ops@example.com", "must be a list of texts, [] for none"),
+        ("databaseMultiAz", "yes", "must be true or false, is set otherwise"),
+        ("cluster", "aks", "must be one of eks, existing, is set otherwise"),
     ],
 )
 def test_a_wrong_value_is_named_with_file_key_and_expected_type(key: str, value: object, expected: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings(**{key: value})
     assert f"Pulumi.dev.yaml: infrastructure:{key} {expected}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"kubeContext": None}, "kubeContext must be a text that is not empty"),
+        ({"kubeconfig": SECRET}, "kubeconfig must be the path of a file, and not the file's contents"),
+    ],
+)
+def test_an_existing_cluster_needs_its_own_values(changes: dict[str, object], expected: str) -> None:
+    with pytest.raises(SettingsError, match=expected):
+        settings(**{**EXISTING, **changes})
 
 
 def test_everything_wrong_is_reported_at_once() -> None:
@@ -64,7 +87,7 @@ def test_everything_wrong_is_reported_at_once() -> None:
 
 def test_no_message_repeats_a_value() -> None:
     with pytest.raises(SettingsError) as caught:
-        settings(kubeconfig=SECRET, natGateways="canary-7f3a", zones="canary-7f3a")
+        settings(**EXISTING, kubeconfig=SECRET, natGateways="canary-7f3a", databaseMultiAz="canary-7f3a")
     assert "canary" not in str(caught.value)
 
 

@@ -10,6 +10,8 @@ import pulumi
 import pulumi_aws
 import pytest
 
+from infra.delivery_names import DeliveryNames
+from infra.delivery_policies import DeliveryScope
 from infra.tags import OWNER, PROJECT, RESOURCE, STACK, default_tags
 from tests.infra.configuration import ENVIRONMENTS, ROOT, as_engine_sends
 from tests.infra.recording import Recorded, Registration, record
@@ -28,6 +30,12 @@ def is_taggable(resource: Registration) -> bool:
     return "tags" in inspect.signature(resource_class._internal_init).parameters
 
 
+def tags_of(resource: Registration) -> dict[str, str]:
+    """An Auto Scaling group has its tags as a list, everything else as a mapping."""
+    given = resource.inputs["tags"]
+    return {one["key"]: one["value"] for one in given} if isinstance(given, list) else given
+
+
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_nothing_uses_a_default_provider(stack: str) -> None:
     for resource in environment(stack).created():
@@ -38,21 +46,22 @@ def test_nothing_uses_a_default_provider(stack: str) -> None:
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_every_taggable_resource_carries_its_own_tags(stack: str) -> None:
     taggable = [resource for resource in environment(stack).created() if is_taggable(resource)]
-    assert len(taggable) >= 12
+    assert len(taggable) >= 60
     for resource in taggable:
-        assert resource.inputs["tags"] == {
+        own = {
             "Name": f"{stack}-{resource.name}",
             PROJECT: "infrastructure",
             STACK: stack,
             RESOURCE: resource.name,
         }
-    names = [resource.inputs["tags"][RESOURCE] for resource in taggable]
+        assert own.items() <= tags_of(resource).items(), resource
+    names = [tags_of(resource)[RESOURCE] for resource in taggable]
     assert len(set(names)) == len(names)
 
 
 def test_default_tags_never_meet_a_resource_s_own() -> None:
     (vpc,) = environment("dev").of(":Vpc")
-    assert not default_tags("anyone").keys() & vpc.inputs["tags"].keys()
+    assert not default_tags("anyone", "anything").keys() & vpc.inputs["tags"].keys()
 
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
@@ -69,25 +78,80 @@ def test_every_physical_name_is_chosen(stack: str) -> None:
     for resource in environment(stack).created():
         if resource.type.startswith("kubernetes:"):
             assert resource.inputs["metadata"]["name"], resource
-    assert environment(stack).only(":Bucket").inputs["bucket"] == f"example-shop-{stack}-assets"
-    assert environment(stack).only(":Alias").inputs["name"] == f"alias/example-shop-{stack}-data"
+    assert environment(stack).named("s3/bucket:Bucket", "assets").inputs["bucket"] == f"example-shop-{stack}-assets"
+    aliases = {alias.inputs["name"] for alias in environment(stack).of(":Alias")}
+    assert aliases == {f"alias/example-shop-{stack}-data", f"alias/example-shop-{stack}-logs"}
 
 
 def test_component_types_never_change() -> None:
     # A type is half of the URN: another spelling is another resource, and the old one is deleted.
     assert {resource.type for resource in environment("prod").all if not resource.custom} == {
+        "infra:addons/ingress:Ingress",
+        "infra:addons/priorityClasses:PriorityClasses",
         "infra:bucket:Bucket",
+        "infra:containerRegistry:ContainerRegistry",
+        "infra:database:Database",
+        "infra:eksCluster:EksCluster",
         "infra:encryptionKey:EncryptionKey",
+        "infra:hostConfiguration:HostConfiguration",
+        "infra:hostPatching:HostPatching",
+        "infra:hostRole:HostRole",
+        "infra:internalBalancer:InternalBalancer",
+        "infra:legacyHosts:LegacyHosts",
         "infra:namespace:Namespace",
         "infra:network:Network",
-        "infra:workload:Workload",
+        "infra:nodeGroup:NodeGroup",
+        "infra:observability:Observability",
+        "infra:queue:Queue",
+        "infra:workloadRole:WorkloadRole",
+        "infra:workloads/scheduledJob:ScheduledJob",
+        "infra:workloads/webService:WebService",
     }
 
 
 def test_prod_protects_what_holds_data_or_identity() -> None:
     protected = {resource.type for resource in environment("prod").all if resource.protect}
-    assert {"aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:kms/alias:Alias"} <= protected
-    assert not any(kind.startswith("kubernetes:") or ":ec2/" in kind for kind in protected)
+    assert {
+        "aws:ecr/repository:Repository",
+        "aws:eks/cluster:Cluster",
+        "aws:kms/alias:Alias",
+        "aws:kms/key:Key",
+        "aws:rds/instance:Instance",
+        "aws:s3/bucket:Bucket",
+        "aws:sqs/queue:Queue",
+    } <= protected
+    assert not any(kind.startswith("kubernetes:") for kind in protected)
+
+
+def test_prod_is_protected_by_aws_as_well() -> None:
+    prod = environment("prod")
+    assert prod.only("rds/instance:Instance").inputs["deletionProtection"] is True
+    assert prod.only("eks/cluster:Cluster").inputs["deletionProtection"] is True
+    assert prod.only("lb/loadBalancer:LoadBalancer").inputs["enableDeletionProtection"] is True
+    assert prod.only("rds/instance:Instance").inputs["multiAz"] is True
+
+
+def test_environments_differ_in_structure_as_their_modules_say() -> None:
+    capacities = {
+        stack: environment(stack).only("eks/nodeGroup:NodeGroup").inputs["capacityType"] for stack in ENVIRONMENTS
+    }
+    assert capacities == {"dev": "SPOT", "staging": "ON_DEMAND", "prod": "ON_DEMAND"}
+
+
+def test_names_that_the_bootstrap_stack_makes_are_those_that_environments_use() -> None:
+    made_for = {"region": "eu-west-1", "state_bucket": "state", "state_alias": "state", "stacks": ()}
+    scope = DeliveryScope(environment="dev", name_prefix="example-shop-dev", account_id="123456789012", **made_for)
+    names = DeliveryNames(name_prefix="example-shop-dev", account_id="123456789012")
+    assert scope.names == names
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_every_role_carries_the_boundary(stack: str) -> None:
+    boundary = f"arn:aws:iam::123456789012:policy/example-shop-{stack}-boundary"
+    roles = environment(stack).of("iam/role:Role")
+    assert len(roles) >= 6
+    for role in roles:
+        assert role.inputs.get("permissionsBoundary") == boundary, role
 
 
 @pytest.mark.parametrize("stack", ["dev", "staging"])
@@ -104,16 +168,27 @@ def test_the_aws_provider_is_held_to_region_account_and_default_tags() -> None:
     assert "endpoints" not in provider
 
 
-def test_the_cluster_is_named_and_the_caller_s_kubeconfig_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_cluster_is_named_and_the_caller_s_kubeconfig_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/home/somebody/.kube/config")
-    provider = record(importlib.import_module("stacks.dev").build, config=as_engine_sends("dev"))
-    inputs = provider.only("providers:kubernetes").inputs
-    assert inputs["context"] == inputs["clusterIdentifier"] == "dev"
+    config = as_engine_sends("dev", cluster="existing", kubeContext="shared")
+    recorded = record(importlib.import_module("stacks.dev").build, config=config)
+    inputs = recorded.only("providers:kubernetes").inputs
+    assert inputs["context"] == inputs["clusterIdentifier"] == "shared"
     assert inputs["kubeconfig"] == ""
+    assert not recorded.of("eks/cluster:Cluster")
+    assert recorded.of("apps/v1:Deployment")
+
+
+def test_the_stack_s_own_cluster_is_reached_without_a_stored_credential() -> None:
+    kubeconfig = environment("dev").only("providers:kubernetes").inputs["kubeconfig"]
+    assert "get-token" in kubeconfig
+    assert "certificate-authority-data" in kubeconfig
+    assert "client-key" not in kubeconfig
 
 
 def test_changed_configuration_is_updated_in_place() -> None:
-    assert environment("dev").only("providers:kubernetes").inputs["enableConfigMapMutable"] == "true"
+    inputs = environment("dev").only("providers:kubernetes").inputs
+    assert (inputs["enableConfigMapMutable"], inputs["enableSecretMutable"]) == ("true", "true")
 
 
 @pytest.mark.parametrize(
@@ -136,16 +211,17 @@ def test_outputs_say_what_operators_and_checks_need(stack: str) -> None:
     assert outputs["bucketName"] == f"example-shop-{stack}-assets"
     assert outputs["deployment"] == outputs["service"] == "web"
     assert len(outputs["privateSubnetIds"]) == len(outputs["publicSubnetIds"])
-    assert {"region", "vpcId", "keyArn", "keyAlias", "bucketArn", "image", "kubeContext"} <= outputs.keys()
+    assert {"region", "vpcId", "keyArn", "keyAlias", "bucketArn", "image", "clusterName"} <= outputs.keys()
+    assert not any("password" in name.lower() for name in outputs)
 
 
-@pytest.mark.parametrize("module", [*ENVIRONMENTS, "application"])
+@pytest.mark.parametrize("module", sorted(file.stem for file in (ROOT / "stacks").glob("*.py")))
 def test_no_module_imports_an_environment(module: str) -> None:
     # A change of stacks/prod.py is a change of prod only because nothing else imports it.
     tree = ast.parse((ROOT / "stacks" / f"{module}.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    assert {name for name in imported if name and name.startswith("stacks")} <= {"stacks.application"}
+    assert not {f"stacks.{stack}" for stack in (*ENVIRONMENTS, "bootstrap")} & imported
 
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
