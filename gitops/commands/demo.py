@@ -20,7 +20,9 @@ from gitops.toolchain import tools
     type=click.Path(file_okay=False, path_type=Path),
     help="Where its sandbox lives (default: .sandbox-demo). One that is there is replaced.",
 )
-@click.option("--clean", is_flag=True, help="Remove the sandbox at the end, however it ends.")
+@click.option(
+    "--clean", is_flag=True, help="Destroy the environments at the end, and remove the sandbox."
+)
 def command(folder: Path | None, clean: bool) -> None:
     """Tell the story of the pipeline in a sandbox: deploy, change, a refusal, promotion.
 
@@ -37,7 +39,7 @@ def command(folder: Path | None, clean: bool) -> None:
     click.echo(f"A sandbox is up in {sandbox.root} after {outcome.seconds:.1f} s.")
     try:
         variables = {**os.environ, **environment.of(sandbox, found), **_colours()}
-        story.tell(Stage(sandbox.checkout, variables))
+        story.tell(Stage(sandbox.checkout, variables), tear_down=clean)
     finally:
         if clean:
             lifecycle.down(sandbox)

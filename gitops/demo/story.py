@@ -11,19 +11,21 @@ from gitops.sandbox.folder import Folder
 
 AUTHOR = "ada"
 REVIEWER = "grace"
-PROGRAM = "stacks/application.py"
+SHOP, STORES, PROD = "stacks/application.py", "stacks/data.py", "stacks/prod.py"
 DEV_CONFIG = "Pulumi.dev.yaml"
 DEV_NAMESPACE = "example-shop-dev"
 _SCALERS = "horizontalpodautoscalers"
 
 
-def tell(stage: Stage) -> None:
-    """Tell the whole story. Raises Failed at the first step that goes otherwise than told."""
+def tell(stage: Stage, tear_down: bool) -> None:
+    """Tell the whole story, to the end of the environments if asked. Raises Failed when a step goes otherwise."""
     _first_deploy(stage)
     _change(stage)
     _moved_state(stage)
     _promote(stage)
-    _end(stage)
+    _ledger(stage)
+    if tear_down:
+        _tear_down(stage)
 
 
 def _first_deploy(stage: Stage) -> None:
@@ -46,12 +48,9 @@ def _first_deploy(stage: Stage) -> None:
 def _change(stage: Stage) -> None:
     stage.chapter("A change: another colour for the web workload, and a bucket for reports")
     _branch(stage, "reports")
-    _edit(
-        stage.folder / PROGRAM,
-        ('environment={"PODINFO_UI_MESSAGE": settings.web.message},', _COLOURED),
-        ("    namespace = Namespace(\n", _REPORTS),
-    )
-    _commit(stage, "Add a bucket for reports, and a colour", PROGRAM)
+    _edit(stage.folder / SHOP, ('environment={"PODINFO_UI_MESSAGE": settings.web.message},', _COLOURED))
+    _edit(stage.folder / STORES, ("    database = Database(\n", _REPORTS))
+    _commit(stage, "Add a bucket for reports, and a colour", SHOP, STORES)
     stage.say("Which stacks can this touch, and why?")
     stage.gitops("affected", "--base", "origin/main")
     stage.say("The pull request, and its preview as the reviewer sees it:")
@@ -107,7 +106,7 @@ def _promote(stage: Stage) -> None:
     _expect_released(stage, "dev", "staging", "prod")
 
 
-def _end(stage: Stage) -> None:
+def _ledger(stage: Stage) -> None:
     stage.chapter("What is left: the ledger")
     stage.gitops("log", lines=80)
     stage.gitops("log", "--verify")
@@ -116,6 +115,32 @@ def _end(stage: Stage) -> None:
     stage.check(
         "seven releases and one refusal are on record", (kinds.count("release"), kinds.count("refused")) == (7, 1)
     )
+
+
+def _tear_down(stage: Stage) -> None:
+    stage.chapter("The end: three environments are taken away")
+    stage.say(
+        "Not by the pipeline, which refuses to delete what holds data, but by an administrator with plain Pulumi.\n"
+        "prod protects itself twice, in Pulumi and at AWS: both protections are first taken away, by a change."
+    )
+    quietly = ("--yes", "--skip-preview", "--non-interactive", "--suppress-progress", "--suppress-outputs")
+    stage.run(["git", "switch", "--quiet", "--detach", "origin/prod"], lines=0)
+    _edit(stage.folder / PROD, ("Data.PROTECTED", "Data.DISPOSABLE"))
+    stage.run(["pulumi", "up", "--stack", "prod", *quietly], lines=4, leave_out="pulumi-language-python")
+    for name in ("prod", "staging", "dev"):
+        stage.run(["pulumi", "destroy", "--stack", name, *quietly], lines=4, leave_out="pulumi-language-python")
+        left = json.loads(_output(stage, ["pulumi", "stack", "export", "--stack", name]))["deployment"].get("resources")
+        stage.check(f"nothing is left in the state of {name}", not left)
+    stage.check("nothing is left in the cluster", not _namespaces(stage))
+
+
+def _namespaces(stage: Stage) -> list[str]:
+    """The namespaces of all environments that the cluster still has."""
+    found = Client(Folder(stage.folder.parent)).get("/api/v1/namespaces")
+    if not found:
+        raise Failed("The story cannot be checked: the API server lists no namespaces.")
+    names = [str(one["metadata"]["name"]) for one in found["items"]]
+    return [name for name in names if name.startswith("example-shop-")]
 
 
 def _open(stage: Stage, head: str, base: str) -> int:
@@ -190,8 +215,13 @@ _COLOURED = 'environment={"PODINFO_UI_MESSAGE": settings.web.message, "PODINFO_U
 _REPORTS = """\
     Bucket(
         "reports",
-        BucketArgs(bucket_name=f"{prefix}-reports", key_arn=key.arn, retention_days=30),
-        holds_data,
+        BucketArgs(
+            bucket_name=f"{prefix}-reports",
+            key_arn=base.data_key.arn,
+            retention_days=30,
+            disposable=base.disposable,
+        ),
+        base.holds_data,
     )
-    namespace = Namespace(
+    database = Database(
 """

@@ -47,7 +47,8 @@ class PriorityClasses(pulumi.ComponentResource):
             metadata=ObjectMetaArgs(name=f"{self._args.name_prefix}-{level}", labels=labels(self._name)),
             value=value,
             description=description,
-            global_default=False,
+            # No global_default: the provider leaves out a false one, but not in a preview without a cluster. The apply
+            # would then differ from its plan.
             preemption_policy="PreemptLowerPriority" if preempts else "Never",
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -69,7 +69,10 @@ class Pods:
         self._child = pulumi.ResourceOptions(parent=parent)
         self._environment = public(dict(args.environment), f"{name}.environment")
         self._files = public(dict(args.files), f"{name}.files")
-        self.needs = [*args.after, self._account(), self._config_map("config", self.metadata(), self._environment)]
+        # Nothing instead of an empty map: the provider leaves that out, but not in a preview without a cluster, and the
+        # apply would then differ from its plan.
+        variables = self._environment if args.environment else None
+        self.needs = [*args.after, self._account(), self._config_map("config", self.metadata(), variables)]
         if args.files:
             self.needs.append(self._config_map("files", self.metadata("files"), self._files))
         if args.secrets:
@@ -140,7 +143,7 @@ class Pods:
         )
 
     def _config_map(
-        self, suffix: str, metadata: ObjectMetaArgs, data: pulumi.Output[dict[str, pulumi.Input[str]]]
+        self, suffix: str, metadata: ObjectMetaArgs, data: pulumi.Output[dict[str, pulumi.Input[str]]] | None
     ) -> core.ConfigMap:
         return core.ConfigMap(f"{self._name}-{suffix}", metadata=metadata, data=data, opts=self._child)
 
