@@ -15,6 +15,7 @@ class BootstrapSettings:
     """An account's settings; `repository` is `OWNER/NAME`, `administrators` are ARNs of roles, days are days."""
 
     owner: str
+    cost_centre: str
     name_prefix: str
     aws: AwsSettings
     repository: str
@@ -37,6 +38,7 @@ def parse(project: str, stack: str, values: Mapping[str, str]) -> BootstrapSetti
     raw = Reader(project, stack, values)
     settings = BootstrapSettings(
         owner=raw.text("owner"),
+        cost_centre=raw.text("costCentre"),
         name_prefix=raw.text("namePrefix"),
         aws=AwsSettings(
             region=raw.text("awsRegion"),

@@ -10,6 +10,7 @@ import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, rds, vpc
 
 from infra.inputs import require
+from infra.log_retention import require_retention
 from infra.tags import resource_tags
 
 _PORT = 5432
@@ -341,7 +342,7 @@ def _validate(name: str, args: DatabaseArgs) -> None:
         f"at least a tenth above the {args.storage_gib} of storage_gib",
     )
     check(1 <= args.backup_days <= 35, "backup_days", "from 1 to 35")
-    check(args.log_days >= 1, "log_days", "1 or more")
+    require_retention(args.log_days, f"{name}.log_days")
     check(
         args.monitoring_seconds in _MONITORING_SECONDS,
         "monitoring_seconds",

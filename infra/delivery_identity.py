@@ -7,13 +7,8 @@ from enum import Enum
 import pulumi
 from pulumi_aws import iam
 
-from infra.delivery_policies import (
-    DeliveryScope,
-    apply_policy,
-    boundary_policy,
-    preview_policy,
-    trust_policy,
-)
+from infra.delivery_policies import apply_policy, boundary_policy, preview_policy, trust_policy
+from infra.delivery_scope import DeliveryScope
 from infra.inputs import require
 from infra.tags import resource_tags
 

@@ -4,14 +4,10 @@ Names rather than resources' ARNs, so that a first preview shows every document 
 for a resource that it protects.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from infra.delivery_names import DeliveryNames
-
-Statement = Mapping[str, Any]
+from infra.delivery_hosts import COMMANDS, HOST_READS, HOST_WRITES, own_hosts
+from infra.delivery_scope import DeliveryScope, Statement, allow, deny, document
 
 # Which format the whole bucket has; written once, by whoever uses the bucket first.
 _META = ".pulumi/meta.yaml"
@@ -19,22 +15,18 @@ _META = ".pulumi/meta.yaml"
 _ALIASES = "kms:ResourceAliases"
 _CONTEXT = "kms:EncryptionContext:environment"
 
-# Whole services, because a program that may create a thing may as a rule do everything to it. Of SSM what is declared
-# (parameters, documents, associations, patching), and not what runs a command or a shell on a machine at once.
+# Whole services, because a program that may create a thing may as a rule do everything to it.
 _MANAGED = (
     "acm", "autoscaling", "budgets", "cloudwatch", "dynamodb", "ec2", "ecr", "eks", "elasticloadbalancing", "events",
     "kms", "logs", "rds", "route53", "secretsmanager", "sns", "sqs",
 )  # fmt: skip
-_SYSTEMS_MANAGER = (
-    "ssm:*Association*", "ssm:*Document*", "ssm:*MaintenanceWindow*", "ssm:*Parameter*", "ssm:*PatchBaseline*",
-    "ssm:AddTagsToResource", "ssm:DescribePatch*", "ssm:ListTagsForResource", "ssm:RemoveTagsFromResource",
-)  # fmt: skip
+_PARAMETERS = ("ssm:*Parameter*",)
 # For roles of hosts, nodes and pods (their agents report to SSM), and for what gitops itself asks: who am I, and which
 # resource has these tags.
 _RUNTIME = (
     "ec2messages:*", "eks-auth:*", "ssm:Describe*", "ssm:Get*", "ssm:List*", "ssm:PutComplianceItems",
-    "ssm:PutConfigurePackageResult", "ssm:PutInventory", "ssm:UpdateInstance*", "ssmmessages:*",
-    "sts:GetCallerIdentity", "tag:GetResources", "xray:Put*",
+    "ssm:PutConfigurePackageResult", "ssm:PutInventory", "ssm:UpdateAssociationStatus", "ssm:UpdateInstance*",
+    "ssmmessages:*", "sts:GetCallerIdentity", "tag:GetResources", "xray:Put*",
 )  # fmt: skip
 _LOOK_UP = ("sts:GetCallerIdentity", "tag:GetResources")
 _READ = (
@@ -45,9 +37,8 @@ _READ = (
     "events:Describe*", "events:List*", "iam:Get*", "iam:List*", "kms:Describe*", "kms:Get*", "kms:List*",
     "logs:Describe*", "logs:List*", "rds:Describe*", "rds:List*", "route53:Get*", "route53:List*", "s3:Get*",
     "s3:List*", "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
-    "secretsmanager:ListSecretVersionIds", "sns:Get*", "sns:List*", "sqs:Get*", "sqs:List*", "ssm:Describe*",
-    "ssm:GetDocument", "ssm:GetMaintenanceWindow*", "ssm:GetParameter", "ssm:GetParameters", "ssm:GetPatchBaseline*",
-    "ssm:List*", *_LOOK_UP,
+    "secretsmanager:ListSecretVersionIds", "sns:Get*", "sns:List*", "sqs:Get*", "sqs:List*", "ssm:GetParameter",
+    "ssm:GetParameters", *HOST_READS, *_LOOK_UP,
 )  # fmt: skip
 # Denied, and not just left out: a resource's own policy may let the whole account in, and a deny stands above that.
 _DATA = (
@@ -56,8 +47,8 @@ _DATA = (
     "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer", "eks-auth:*", "iam:GetCredentialReport",
     "logs:FilterLogEvents", "logs:GetLogEvents", "logs:GetLogRecord", "logs:GetQueryResults", "logs:StartLiveTail",
     "logs:StartQuery", "logs:Unmask", "rds:DownloadCompleteDBLogFile", "rds:DownloadDBLogFilePortion", "rds-db:connect",
-    "secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue", "sqs:ReceiveMessage", "ssm:StartSession",
-    "sts:AssumeRole",
+    "secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue", "sqs:ReceiveMessage",
+    "ssm:GetCommandInvocation", "ssm:ListCommandInvocations", "sts:AssumeRole",
 )  # fmt: skip
 _CHANGES_ROLE = (
     "iam:AttachRolePolicy", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy",
@@ -76,53 +67,13 @@ _ACCOUNT_SETTINGS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeliveryScope:
-    """What belongs to one environment, by name; `stacks` are its stacks' labels, as in `project/stack`.
-
-    Every role, policy and instance profile that the program makes is named `<name_prefix>-…`; the apply role can make
-    no other. The `guarded_…` are other things that delivery must leave alone: the audit trail's bucket, log group and
-    key. Aliases are without `alias/`; the state's own bucket and key are guarded in any case.
-    """
-
-    environment: str
-    name_prefix: str
-    account_id: str
-    region: str
-    state_bucket: str
-    state_alias: str
-    stacks: Sequence[str]
-    guarded_buckets: Sequence[str] = ()
-    guarded_aliases: Sequence[str] = ()
-    guarded_log_groups: Sequence[str] = ()
-    partition: str = "aws"
-
-    def iam(self, kind: str, name: str) -> str:
-        """The ARN of something in IAM, such as `role` and a name."""
-        return f"arn:{self.partition}:iam::{self.account_id}:{kind}/{name}"
-
-    def bucket(self, name: str) -> str:
-        """The ARN of a bucket."""
-        return f"arn:{self.partition}:s3:::{name}"
-
-    @property
-    def names(self) -> DeliveryNames:
-        """What the environment's own program calls the roles and the boundary."""
-        return DeliveryNames(name_prefix=self.name_prefix, account_id=self.account_id, partition=self.partition)
-
-
-def document(*statements: Statement) -> str:
-    """The statements as a policy, without blanks: AWS counts them in some of its limits."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"))
-
-
 def preview_policy(scope: DeliveryScope) -> str:
     """Reads what a refreshed preview reads: the state, and the settings of everything managed, but no data in it."""
     state = scope.bucket(scope.state_bucket)
     return document(
-        _allow("ReadSettings", _READ, "*"),
+        allow("ReadSettings", _READ, "*"),
         *_state_access(scope, ("s3:GetObject",)),
-        _deny("NoData", _DATA, "*"),
+        deny("NoData", (*_DATA, *COMMANDS), "*"),
         # Objects of other buckets, and of the state those of other environments' stacks.
         {
             "Sid": "NoObjects",
@@ -133,7 +84,7 @@ def preview_policy(scope: DeliveryScope) -> str:
         # A key's policy can let the whole account in through a service, as AWS's own keys do; so this must be a deny.
         # "All values differ" also holds for a key without any alias.
         {
-            **_deny("NoDecryption", ("kms:Decrypt",), "*"),
+            **deny("NoDecryption", ("kms:Decrypt",), "*"),
             "Condition": {"ForAllValues:StringNotEquals": {_ALIASES: f"alias/{scope.state_alias}"}},
         },
     )
@@ -143,11 +94,12 @@ def apply_policy(scope: DeliveryScope) -> str:
     """Manages what the program manages; what it must not touch is for the boundary to say, which binds harder."""
     state = scope.bucket(scope.state_bucket)
     return document(
-        _allow("Manage", (*(f"{service}:*" for service in _MANAGED), *_SYSTEMS_MANAGER, *_LOOK_UP), "*"),
+        allow("Manage", (*(f"{service}:*" for service in _MANAGED), *_PARAMETERS, *HOST_READS, *_LOOK_UP), "*"),
         {"Sid": "Buckets", "Effect": "Allow", "Action": "s3:*", "NotResource": [state, f"{state}/*"]},
-        _allow("ReadTrail", ("cloudtrail:Describe*", "cloudtrail:Get*", "cloudtrail:List*"), "*"),
+        allow("ReadTrail", ("cloudtrail:Describe*", "cloudtrail:Get*", "cloudtrail:List*"), "*"),
         *_state_access(scope, ("s3:DeleteObject", "s3:GetObject", "s3:PutObject")),
         *_own_roles(scope),
+        *own_hosts(scope),
     )
 
 
@@ -161,10 +113,16 @@ def boundary_policy(scope: DeliveryScope) -> str:
     own = [scope.names.preview_role_arn, scope.names.apply_role_arn]
     services = (*_MANAGED, "cloudtrail")
     return document(
-        _allow("Services", (*(f"{service}:*" for service in services), *_SYSTEMS_MANAGER, *_RUNTIME), "*"),
-        _allow("ReadIdentities", ("iam:Get*", "iam:List*"), "*"),
+        allow("Services", (*(f"{service}:*" for service in services), *_PARAMETERS, *_RUNTIME), "*"),
+        # Not for a pod whose role was given all of SSM: it would be root on every host.
+        {
+            **allow("Hosts", HOST_WRITES, "*"),
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": scope.names.apply_role_arn}},
+        },
+        deny("Commands", COMMANDS, "*"),
+        allow("ReadIdentities", ("iam:Get*", "iam:List*"), "*"),
         # By name, because not every action asks for the boundary: a role of somebody else could be given a new trust.
-        _allow(
+        allow(
             "OwnIdentities",
             ("iam:*",),
             [
@@ -183,17 +141,17 @@ def boundary_policy(scope: DeliveryScope) -> str:
         },
         # "Not equal" also holds for a role that has no boundary at all.
         {
-            **_deny("Boundary", ("iam:CreateRole", "iam:PutRolePermissionsBoundary", *_CHANGES_ROLE), "*"),
+            **deny("Boundary", ("iam:CreateRole", "iam:PutRolePermissionsBoundary", *_CHANGES_ROLE), "*"),
             "Condition": {"StringNotEquals": {"iam:PermissionsBoundary": scope.names.boundary_arn}},
         },
-        _deny("KeepBoundary", ("iam:DeleteRolePermissionsBoundary",), "*"),
+        deny("KeepBoundary", ("iam:DeleteRolePermissionsBoundary",), "*"),
         {
             "Sid": "Delivery",
             "Effect": "Deny",
             "NotAction": ["iam:Get*", "iam:List*"],
             "Resource": [*own, scope.names.boundary_arn, github_provider_arn(scope.account_id, scope.partition)],
         },
-        _deny("Account", _ACCOUNT_SETTINGS, "*"),
+        deny("Account", _ACCOUNT_SETTINGS, "*"),
         *_guards(scope),
     )
 
@@ -226,14 +184,6 @@ def github_provider_arn(account_id: str, partition: str = "aws") -> str:
     return f"arn:{partition}:iam::{account_id}:oidc-provider/token.actions.githubusercontent.com"
 
 
-def _allow(sid: str, actions: Sequence[str], resource: str | Sequence[str]) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
-
-
-def _deny(sid: str, actions: Sequence[str], resource: str | Sequence[str]) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Deny", "Action": list(actions), "Resource": resource}
-
-
 def _whole(bucket_arn: str) -> list[str]:
     return [bucket_arn, f"{bucket_arn}/*"]
 
@@ -263,15 +213,15 @@ def _state_access(scope: DeliveryScope, actions: Sequence[str]) -> Sequence[Stat
     through_s3 = {"kms:ViaService": f"s3.{scope.region}.amazonaws.com"}
     return (
         # Names only. Pulumi lists a whole folder when it looks for a stack, so this cannot be one stack's.
-        _allow("FindState", ("s3:GetBucketLocation", "s3:ListBucket"), bucket),
-        _allow("StateFormat", ("s3:GetObject",), f"{bucket}/{_META}"),
-        _allow("State", actions, [f"{bucket}/{path}" for path in _state_paths(scope)]),
+        allow("FindState", ("s3:GetBucketLocation", "s3:ListBucket"), bucket),
+        allow("StateFormat", ("s3:GetObject",), f"{bucket}/{_META}"),
+        allow("State", actions, [f"{bucket}/{path}" for path in _state_paths(scope)]),
         {
-            **_allow("StateKey", ("kms:Decrypt", "kms:GenerateDataKey"), key),
+            **allow("StateKey", ("kms:Decrypt", "kms:GenerateDataKey"), key),
             "Condition": {**this_key, "StringEquals": through_s3},
         },
         {
-            **_allow("Secrets", ("kms:Decrypt",), key),
+            **allow("Secrets", ("kms:Decrypt",), key),
             "Condition": {**this_key, "StringEquals": {_CONTEXT: scope.environment}},
         },
     )
@@ -286,22 +236,22 @@ def _own_roles(scope: DeliveryScope) -> Sequence[Statement]:
     policies = scope.iam("policy", f"{scope.name_prefix}-*")
     services = [f"{name}.amazonaws.com" for name in ("autoscaling", "eks", "eks-nodegroup", "rds", "spot", "ssm")]
     return (
-        _allow("ReadIdentities", ("iam:Get*", "iam:List*"), "*"),
-        {**_allow("MakeRoles", ("iam:CreateRole", *_CHANGES_ROLE), own), "Condition": bounded},
-        _allow(
+        allow("ReadIdentities", ("iam:Get*", "iam:List*"), "*"),
+        {**allow("MakeRoles", ("iam:CreateRole", *_CHANGES_ROLE), own), "Condition": bounded},
+        allow(
             "KeepRoles",
             ("iam:DeleteRole", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole*"),
             own,
         ),
         {
-            **_allow("PassRoles", ("iam:PassRole",), own),
+            **allow("PassRoles", ("iam:PassRole",), own),
             "Condition": {"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}},
         },
-        _allow("Policies", ("iam:*Policy", "iam:*PolicyVersion", "iam:*DefaultPolicyVersion"), policies),
-        _allow("Profiles", ("iam:*InstanceProfile",), [profiles, own]),
-        _allow("ClusterIdentity", ("iam:*OpenIDConnectProvider*",), eks),
+        allow("Policies", ("iam:*Policy", "iam:*PolicyVersion", "iam:*DefaultPolicyVersion"), policies),
+        allow("Profiles", ("iam:*InstanceProfile",), [profiles, own]),
+        allow("ClusterIdentity", ("iam:*OpenIDConnectProvider*",), eks),
         {
-            **_allow("ServiceRoles", ("iam:CreateServiceLinkedRole",), service_roles),
+            **allow("ServiceRoles", ("iam:CreateServiceLinkedRole",), service_roles),
             "Condition": {"StringEquals": {"iam:AWSServiceName": [*services, "elasticloadbalancing.amazonaws.com"]}},
         },
     )
@@ -326,10 +276,10 @@ def _guards(scope: DeliveryScope) -> Sequence[Statement]:
             "Condition": {"ForAnyValue:StringEquals": {_ALIASES: [state, *others]}},
         },
         # Otherwise the alias could be moved to another key first, and the statement above would no longer hold.
-        _deny("Aliases", ("kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"), aliases),
+        deny("Aliases", ("kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"), aliases),
         # Directly, without S3 in between, a key of the state opens secrets: those of this environment only.
         {
-            **_deny("OtherSecrets", ("kms:Decrypt",), "*"),
+            **deny("OtherSecrets", ("kms:Decrypt",), "*"),
             "Condition": {
                 "ForAnyValue:StringEquals": {_ALIASES: state},
                 "Null": {"kms:ViaService": "true"},
@@ -341,5 +291,5 @@ def _guards(scope: DeliveryScope) -> Sequence[Statement]:
         groups = [
             f"arn:{scope.partition}:logs:*:{scope.account_id}:log-group:{name}:*" for name in scope.guarded_log_groups
         ]
-        found.append(_deny("Logs", ("logs:Delete*", "logs:Put*"), groups))
+        found.append(deny("Logs", ("logs:Delete*", "logs:Put*"), groups))
     return found

@@ -11,6 +11,7 @@ import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, vpc
 
 from infra.inputs import require
+from infra.log_retention import require_retention
 from infra.tags import resource_tags
 
 # A subnet's place in the VPC's range goes by the letter of its zone, so that adding or removing a zone moves no other.
@@ -373,7 +374,7 @@ def _validate(name: str, args: NetworkArgs) -> None:
         "3 to 40 lower-case letters, digits and inner hyphens, a letter first",
         args.name_prefix,
     )
-    require(args.flow_log_days >= 1, f"{name}.flow_log_days", "1 or more", args.flow_log_days)
+    require_retention(args.flow_log_days, f"{name}.flow_log_days")
     services = list(args.interface_endpoints)
     require(
         all(_SERVICE.fullmatch(service) for service in services)

@@ -9,7 +9,7 @@ from infra.settings import AwsSettings, KubernetesSettings
 from infra.tags import default_tags
 
 
-def aws_provider(settings: AwsSettings, *, owner: str, cost_centre: str = "platform") -> aws.Provider:
+def aws_provider(settings: AwsSettings, *, owner: str, cost_centre: str) -> aws.Provider:
     """The AWS provider of a stack: one region, named accounts only, default tags.
 
     Credentials come from the environment, as the AWS SDK finds them. So does the address of an emulator

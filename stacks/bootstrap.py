@@ -14,7 +14,7 @@ from infra.alarms import audit_alarms
 from infra.audit_trail import AuditTrail, AuditTrailArgs
 from infra.bootstrap_settings import BootstrapSettings
 from infra.delivery_identity import DeliveryIdentity, DeliveryIdentityArgs, GitHubProvider
-from infra.delivery_policies import DeliveryScope
+from infra.delivery_scope import DeliveryScope
 from infra.encryption_key import EncryptionKey, EncryptionKeyArgs
 from infra.observability import Observability, ObservabilityArgs
 from infra.providers import aws_provider
@@ -39,7 +39,8 @@ def build() -> None:
     """Build the account's foundation, and export what the environments' settings in GitHub need."""
     settings = bootstrap_settings.load()
     prefix, account, region = settings.name_prefix, settings.aws.account_id, settings.aws.region
-    protected = pulumi.ResourceOptions(providers=[aws_provider(settings.aws, owner=settings.owner)], protect=True)
+    provider = aws_provider(settings.aws, owner=settings.owner, cost_centre=settings.cost_centre)
+    protected = pulumi.ResourceOptions(providers=[provider], protect=True)
 
     identities = _identities(settings, protected)
     scopes = [_scope(settings, environment) for environment in ENVIRONMENTS]

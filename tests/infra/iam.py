@@ -49,7 +49,9 @@ def _named(statement: Mapping[str, Any], element: str, value: str, *, lower: boo
 def _holds(operator: str, expected: str | Sequence[str], actual: str | Sequence[str] | None) -> bool:
     listed = [expected] if isinstance(expected, str) else list(expected)
     found = [] if actual is None else [actual] if isinstance(actual, str) else list(actual)
-    quantifier, _, plain = operator.rpartition(":")
+    quantifier, _, plain = operator.removesuffix("IfExists").rpartition(":")
+    if operator.endswith("IfExists") and actual is None:
+        return True
     if plain == "Null":
         return listed == ["true" if actual is None else "false"]
     negated = "Not" in plain

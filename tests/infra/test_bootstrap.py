@@ -69,6 +69,12 @@ def test_nobody_has_to_be_told() -> None:
     assert bootstrap_settings.parse("bootstrap", "bootstrap", configuration(emails=[])).emails == ()
 
 
+def test_everything_is_tagged_with_who_answers_and_who_pays() -> None:
+    (provider,) = foundation().of("pulumi:providers:aws")
+    tags = json.loads(provider.inputs["defaultTags"])["tags"]
+    assert (tags["gitops:owner"], tags["gitops:cost-centre"]) == ("platform", "platform")
+
+
 # Who holds it
 
 

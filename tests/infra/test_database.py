@@ -193,7 +193,7 @@ def test_each_resource_is_tagged_with_its_own_name() -> None:
         ({"max_storage_gib": 21}, "orders.max_storage_gib must be at least a tenth above the 20 of storage_gib"),
         ({"backup_days": 0}, "orders.backup_days must be from 1 to 35; got 0"),
         ({"backup_days": 36}, "orders.backup_days must be from 1 to 35; got 36"),
-        ({"log_days": 0}, "orders.log_days must be 1 or more"),
+        ({"log_days": 31}, "orders.log_days must be a number of days that CloudWatch Logs knows"),
         ({"monitoring_seconds": 20}, "orders.monitoring_seconds must be one of 0, 1, 5"),
         ({"from_security_groups": {"The nodes": "sg"}}, "orders.from_security_groups must be named by lower-case"),
         ({"from_cidrs": ("0.0.0.0/0",)}, "orders.from_cidrs must be different ranges of private"),

@@ -11,7 +11,7 @@ import pulumi_aws
 import pytest
 
 from infra.delivery_names import DeliveryNames
-from infra.delivery_policies import DeliveryScope
+from infra.delivery_scope import DeliveryScope
 from infra.tags import OWNER, PROJECT, RESOURCE, STACK, default_tags
 from tests.infra.configuration import ENVIRONMENTS, ROOT, as_engine_sends
 from tests.infra.recording import Recorded, Registration, record

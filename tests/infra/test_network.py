@@ -217,7 +217,7 @@ def test_the_outputs_are_the_range_and_the_ids_in_the_order_of_the_zones() -> No
         ({"nat_gateways": -1}, "net.nat_gateways must be from 0 to 3"),
         ({"name_prefix": "Shop"}, "net.name_prefix must be 3 to 40 lower-case"),
         ({"name_prefix": "s" * 41}, "net.name_prefix must be 3 to 40 lower-case"),
-        ({"flow_log_days": 0}, "net.flow_log_days must be 1 or more; got 0"),
+        ({"flow_log_days": 31}, "net.flow_log_days must be a number of days that CloudWatch Logs knows.*; got 31"),
         ({"interface_endpoints": ("sts", "sts")}, "net.interface_endpoints must be different services"),
         ({"interface_endpoints": ("s3",)}, "net.interface_endpoints must be different services.*without s3"),
         ({"interface_endpoints": ("ECR",)}, "net.interface_endpoints must be different services"),

@@ -127,8 +127,15 @@ def test_a_verb_gets_its_settings_and_git_gets_the_token_without_a_file(wired: W
 def test_a_role_in_aws_is_taken_where_one_is_set(wired: Wired) -> None:
     branch(wired, "feature")
     run = wired.act.pull_request(wired.github.open("feature", "main"))
-    assert "would take arn:aws:iam::1:role/reader" in run.output
+    assert "would take arn:aws:iam::1:role/reader for 3600 s" in run.output
     assert "update-kubeconfig" not in run.output
+
+
+def test_an_apply_holds_its_role_as_long_as_its_job_may_take(wired: Wired) -> None:
+    branch(wired, "feature")
+    wired.github.merge(wired.github.open("feature", "main"))
+    run = wired.act.push("main")
+    assert "would take arn:aws:iam::1:role/reader for 10800 s" in run.output
 
 
 def test_names_and_titles_stay_data(wired: Wired) -> None:

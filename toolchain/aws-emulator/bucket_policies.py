@@ -8,7 +8,7 @@ from moto.s3.models import FakeBucket
 
 
 def apply() -> None:
-    """moto takes a statement whose condition it cannot check for a denial: nobody reads a bucket that insists on TLS."""
+    """moto takes a denial whose condition it cannot check for one that holds: nobody reads a bucket that wants TLS."""
 
     def get_permission(self: Any, action: str, resource: str) -> Any:
         if self.policy is None:
