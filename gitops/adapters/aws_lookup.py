@@ -90,6 +90,9 @@ def _find(session: Any, lookup: Mapping[str, Any], addresses: Mapping[str, str])
         ResourceTypeFilters=[lookup["kind"]],
     )
     arns = sorted(entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"])
+    if lookup["service"] == "sqs":
+        queues = session.client("sqs", endpoint_url=addresses.get("sqs"))  # its id is an address, and not its ARN
+        return [queues.get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"] for arn in arns]
     return [arn if lookup["id_is_arn"] else arn.rsplit("/", 1)[-1] for arn in arns]
 
 

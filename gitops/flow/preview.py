@@ -73,6 +73,8 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
         elif event.summary_event:
             # A local pack is called `<name>|local|<its path on this machine>`.
             packs |= {name.split("|")[0]: tag for name, tag in (event.summary_event.policy_packs or {}).items()}
+    changed = {urn for urn, found in changes.items() if found}
+    told = (one if one.urn in changed else steps.apart_from_spelling(one, background) for one in drift)
     every = [change for urn in sorted(changes) for change in _settled(changes[urn], parts.get(urn))]
     return EngineRun(
         changes=tuple(replace(c, provider=steps.provider_label(c.provider, providers)) for c in every),
@@ -82,7 +84,7 @@ def read(events: Iterable["EngineEvent"], background: Background = NO_BACKGROUND
         resources=tuple(resource for _, resource in sorted(resources.items())),
         seconds=seconds,
         policy_packs=dict(sorted(packs.items())),
-        drift=drift,
+        drift=tuple(one for one in told if one),
     )
 
 

@@ -70,6 +70,9 @@ def _aws(module: str, name: str) -> str:
 
 _IDS: Mapping[str, tuple[str, ...]] = {
     **{_aws("s3", name): ("{bucket}",) for name in ("Bucket", *_S3_PARTS)},
+    _aws("autoscaling", "Group"): ("{name}",),
+    _aws("autoscaling", "Policy"): ("{autoscalingGroupName}/{name}",),
+    _aws("cloudwatch", "Dashboard"): ("{dashboardName}",),
     _aws("cloudwatch", "LogGroup"): ("{name}",),
     _aws("cloudwatch", "MetricAlarm"): ("{name}",),
     _aws("dynamodb", "Table"): ("{name}",),
@@ -83,6 +86,7 @@ _IDS: Mapping[str, tuple[str, ...]] = {
     _aws("ecr", "LifecyclePolicy"): ("{repository}",),
     _aws("ecr", "Repository"): ("{name}",),
     _aws("eks", "AccessEntry"): ("{clusterName}:{principalArn}",),
+    _aws("eks", "AccessPolicyAssociation"): ("{clusterName}#{principalArn}#{policyArn}",),
     _aws("eks", "Addon"): ("{clusterName}:{addonName}",),
     _aws("eks", "Cluster"): ("{name}",),
     _aws("eks", "NodeGroup"): ("{clusterName}:{nodeGroupName}",),
@@ -94,13 +98,19 @@ _IDS: Mapping[str, tuple[str, ...]] = {
     _aws("iam", "User"): ("{name}",),
     _aws("kms", "Alias"): ("{name}",),
     _aws("rds", "Instance"): ("{identifier}",),
+    _aws("rds", "ParameterGroup"): ("{name}",),
     _aws("rds", "SubnetGroup"): ("{name}",),
+    _aws("sns", "TopicPolicy"): ("{arn}",),
+    _aws("sqs", "QueuePolicy"): ("{queueUrl}",),
+    _aws("sqs", "RedriveAllowPolicy"): ("{queueUrl}",),
     _aws("ssm", "Parameter"): ("{name}",),
+    _aws("ssm", "PatchGroup"): ("{patchGroup},{baselineId}",),
 }
 
 # Type → service, kind, whether Pulumi's id is the ARN. All of these get their tags in the call that creates them.
 _TAGGED: Mapping[str, tuple[str, str, bool]] = {
     _aws("ec2", "Eip"): ("ec2", "eipalloc", False),
+    _aws("ec2", "FlowLog"): ("ec2", "fl", False),
     _aws("ec2", "Instance"): ("ec2", "i", False),
     _aws("ec2", "InternetGateway"): ("ec2", "igw", False),
     _aws("ec2", "LaunchTemplate"): ("ec2", "lt", False),
@@ -117,10 +127,12 @@ _TAGGED: Mapping[str, tuple[str, str, bool]] = {
     _aws("acm", "Certificate"): ("acm", "acm:certificate", True),
     _aws("efs", "FileSystem"): ("efs", "elasticfilesystem:file-system", False),
     _aws("kms", "Key"): ("kms", "kms:key", False),
+    _aws("lb", "Listener"): ("elbv2", "elasticloadbalancing:listener", True),
     _aws("lb", "LoadBalancer"): ("elbv2", "elasticloadbalancing:loadbalancer", True),
     _aws("lb", "TargetGroup"): ("elbv2", "elasticloadbalancing:targetgroup", True),
     _aws("secretsmanager", "Secret"): ("secretsmanager", "secretsmanager:secret", True),
     _aws("sns", "Topic"): ("sns", "sns", True),
+    _aws("sqs", "Queue"): ("sqs", "sqs", True),
 }
 
 _NOTHING: Mapping[str, str] = {

@@ -12,7 +12,17 @@ that was: a key whose rotation the provider had not switched on yet, say.
 from collections.abc import Iterator
 
 from gitops.flow import values
-from gitops.model import Operation, Plan, PropertyChange, PropertyKind, PropertyValue, ResourceChange, UnknownValue
+from gitops.model import (
+    Operation,
+    Plan,
+    PolicyFinding,
+    PolicyLevel,
+    PropertyChange,
+    PropertyKind,
+    PropertyValue,
+    ResourceChange,
+    UnknownValue,
+)
 
 # In the deletion of what a replacement that was cut short left behind: the resource itself stays.
 OLD_COPY = PropertyChange("(old copy)", PropertyKind.DELETE)
@@ -39,11 +49,29 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
         elif change.operation is Operation.DELETE and _moved(change.urn, approved, fresh):
             found.append(f"{change.name}, which is to be deleted, moved since that was approved")
     found += _left_out(approved, fresh)
-    if fresh.findings != approved.findings:
-        found.append("the policy findings differ")
+    found += [
+        f"{one.policy} finds something new about {one.urn.rsplit('::', 1)[-1] or 'the stack'}"
+        for one in fresh.findings
+        if not _was_told(one, approved)
+    ]
     if (fresh.policy_packs, fresh.packs) != (approved.policy_packs, approved.packs):
         found.append("the policy packs differ")
     return tuple(found)
+
+
+def _was_told(finding: PolicyFinding, approved: Plan) -> bool:
+    """Whether the approved plan told of the finding, if only by saying that the policy could not be evaluated there.
+
+    Values that were unknown are known once a part is done. A finding that is gone is one of them, or was mended.
+    """
+    return any(
+        finding == one
+        or (
+            one.level is PolicyLevel.NOT_EVALUATED
+            and (one.pack, one.policy, one.urn) == (finding.pack, finding.policy, finding.urn)
+        )
+        for one in approved.findings
+    )
 
 
 def _left_out(approved: Plan, fresh: Plan) -> Iterator[str]:

@@ -140,6 +140,27 @@ def drift(step: "StepEventMetadata", background: Background) -> Drift | None:
     return Drift(step.urn, step.type, properties) if properties else None
 
 
+def apart_from_spelling(found: Drift, background: Background) -> Drift | None:
+    """What is left of a drift from which no change follows, without what is only written otherwise.
+
+    That is where the program asks for the very value that the state has: its provider has compared that with what is
+    live, and would change nothing. So it is a set in another order, or an address without its scheme. A value that the
+    program is told to ignore, or that it asks for anew, is not among them; neither is a secret.
+    """
+    goals, before = background.goals.get(found.urn), background.state.get(found.urn)
+    if found.gone or not isinstance(goals, dict) or not isinstance(before, dict):
+        return found
+
+    def differs(item: PropertyChange) -> bool:
+        name = values.top_level(item.path)
+        if isinstance(item.old, SecretValue) or isinstance(item.new, SecretValue):
+            return True
+        return name not in goals or name not in before or any(values.difference(before[name], goals[name]))
+
+    properties = tuple(item for item in found.properties if differs(item))
+    return replace(found, properties=properties) if properties else None
+
+
 def _options(step: "StepEventMetadata", background: Background) -> tuple[PropertyChange, ...]:
     """The options that differ from the state. Raises EngineFailed when Pulumi does not tell what is asked for."""
     if background.asked is None or step.new is None or step.op.value in ("delete", "refresh", *DELETES_OLD_COPY):

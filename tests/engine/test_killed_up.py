@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,17 +23,23 @@ GITOPS = (sys.executable, "-P", "-m", "gitops")
 # Long enough to be renewed by a busy machine, short enough to wait for; the tolerance for clocks comes on top.
 LEASE_SECONDS = 6
 STEPS_BEFORE_THE_KILL = 12
+NETWORK_OF_DEV = Path(__file__).with_name("network_of_dev.py")
 
 
 @pytest.fixture
 def reviewed(tmp_path: Path) -> Iterator[Sandbox]:
-    """A sandbox whose first deploy is approved and merged, with a lease that expires soon."""
+    """A sandbox whose first deploy is approved and merged, with a small dev and a lease that expires soon.
+
+    Of some types of the whole program, nobody but a person can tell whether a create that was cut short left anything
+    (`gitops repair` asks); where the kill strikes is chance, so this dev has none of them.
+    """
     with running_sandbox(tmp_path / "sandbox") as made:
         settings = made.checkout / "gitops.yaml"
         text = settings.read_text()
         assert "duration: 2m" in text
         settings.write_text(text.replace("duration: 2m", f"duration: {LEASE_SECONDS}s"))
-        _run(made, "git", "commit", "--quiet", "--all", "-m", "Expire leases soon")
+        shutil.copy(NETWORK_OF_DEV, made.checkout / "stacks" / "dev.py")
+        _run(made, "git", "commit", "--quiet", "--all", "-m", "Expire leases soon, and make dev small")
         _run(made, "git", "push", "--quiet", "origin", "HEAD")
         _gitops(made, "sandbox", "pull-request", "open", "--as", "ada")
         _gitops(made, "preview", "--base", "origin/main", "--pull-request", "1")

@@ -156,6 +156,24 @@ def test_a_secret_that_was_altered_outside_is_told_without_its_value() -> None:
     assert PropertyChange("password", PropertyKind.UPDATE, PW, SecretValue("")) in run.drift[0].properties
 
 
+def left_alone(asked: dict[str, Any], **background: Any) -> tuple[Drift, ...]:
+    """The drift of a refreshed thing that the plan leaves as it is; the program asks for `asked`."""
+    events = [
+        event for event in raw("refresh") if event.get("resourcePreEvent", {}).get("metadata", {}).get("urn") != ONE
+    ]
+    read_so = Background(BEFORE, {ONE: asked}, **background)
+    return previews.read([EngineEvent.from_json(event) for event in events], read_so).drift
+
+
+def test_what_the_provider_would_leave_although_the_program_asks_as_before_is_another_spelling() -> None:
+    assert left_alone({"size": BEFORE[ONE]["size"]}) == ()
+
+
+def test_drift_that_the_program_ignores_or_asks_for_is_told_although_nothing_is_done_about_it() -> None:
+    assert [one.urn for one in left_alone({})] == [ONE]
+    assert [one.urn for one in left_alone({"size": 31})] == [ONE]
+
+
 def test_what_is_as_the_state_says_is_no_drift() -> None:
     assert read("same").drift == ()
     assert [one.urn for one in read("refresh").drift] == [ONE]

@@ -172,7 +172,7 @@ DEPARTURES: dict[str, tuple[Plan, str]] = {
     "a creation for a deletion": (rest(change(Operation.CREATE, QUEUE, "old")), "create old differs"),
     "a resource that moved by other hands": (rest(UPDATE, other="x1"), "other moved, which the plan does not touch"),
     "a resource that appeared": (rest(UPDATE, stranger="s1"), "stranger moved, which the plan does not touch"),
-    "a policy finding": (replace(rest(UPDATE), findings=(FINDING,)), "the policy findings differ"),
+    "a policy finding": (replace(rest(UPDATE), findings=(FINDING,)), "small finds something new about the stack"),
     "a policy pack": (replace(rest(UPDATE), policy_packs={"house": "2"}), "the policy packs differ"),
 }
 
@@ -202,3 +202,14 @@ def test_only_what_was_unknown_may_have_become_something(approved: Any, fresh: A
     planned = plan(change(Operation.UPDATE, BUCKET, "logs", update("x", 0, approved)))
     now = plan(change(Operation.UPDATE, BUCKET, "logs", update("x", 0, fresh)))
     assert (departures(planned, now) == ()) is same
+
+
+def test_a_policy_that_could_not_be_evaluated_may_find_something_once_values_are_known() -> None:
+    told = replace(APPROVED, findings=(replace(FINDING, level=PolicyLevel.NOT_EVALUATED),))
+    assert departures(told, replace(rest(UPDATE), findings=(FINDING,))) == ()
+    elsewhere = replace(FINDING, urn="urn:pulumi:dev::shop::aws:s3/bucket:Bucket::other")
+    assert departures(told, replace(rest(UPDATE), findings=(elsewhere,))) != ()
+
+
+def test_a_finding_that_is_gone_is_no_departure() -> None:
+    assert departures(replace(APPROVED, findings=(FINDING,)), rest(UPDATE)) == ()
