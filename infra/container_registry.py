@@ -66,7 +66,9 @@ class ContainerRegistry(pulumi.ComponentResource):
             ],
             force_delete=args.disposable,
             tags=resource_tags(name),
-            opts=self._child,
+            # With a chosen name the provider would delete the images first, for another key. So ECR refuses a second
+            # repository of that name.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=False),
         )
         ecr.LifecyclePolicy(f"{name}-lifecycle", repository=made.name, policy=_lifecycle(args), opts=self._child)
         return made

@@ -91,7 +91,8 @@ class Database(pulumi.ComponentResource):
 
     The owner's password is made, kept and rotated by AWS in Secrets Manager; Pulumi only ever knows the secret's ARN.
     So are minor versions AWS's, which it upgrades in the maintenance window, and the size of the storage, which it
-    grows up to the limit: the provider compares neither with what is stated here.
+    grows up to the limit: the provider compares neither with what is stated here. What cannot be changed in place, such
+    as `database_name`, makes an apply fail before anything is deleted.
     """
 
     address: pulumi.Output[str]
@@ -278,7 +279,12 @@ class Database(pulumi.ComponentResource):
             monitoring_interval=args.monitoring_seconds,
             monitoring_role_arn=role_arn,
             tags=resource_tags(self._name),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self._log_groups(), *monitoring]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*self._log_groups(), *monitoring],
+                # With a chosen name the provider would delete the database first. So RDS refuses a second of that name.
+                delete_before_replace=False,
+            ),
         )
 
 

@@ -2,9 +2,10 @@
 
 import signal
 
+from tests.support.golden import golden, pytest_addoption
 from tests.support.sandbox import sandbox
 
-__all__ = ["sandbox"]
+__all__ = ["golden", "pytest_addoption", "sandbox"]
 
 # A suite that is started with `nohup`, or in the background of a script, ignores hang-ups or interrupts, and so would
 # all that it starts. A handler is not inherited.

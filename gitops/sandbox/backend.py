@@ -115,6 +115,8 @@ def sandbox_values(project: Project, folder: Folder) -> dict[str, Any]:
         "awsAccountIds": [_ACCOUNT],
         # A call that the emulator does not know is otherwise tried again for minutes.
         "awsMaxRetries": "2",
+        # For a cluster that is there already. One that the program makes in the emulator leads to the same API server,
+        # by a kubeconfig of its own.
         "kubeContext": "sandbox",
         "kubeconfig": str(folder.kubeconfig),
     }

@@ -10,6 +10,7 @@ from infra.container_registry import ContainerRegistry, ContainerRegistryArgs
 from infra.inputs import InputError
 from infra.tags import RESOURCE
 from tests.infra.recording import Recorded, record
+from tests.infra.seen_options import SeenOptions
 
 ARGS = ContainerRegistryArgs(name_prefix="shop-dev", repositories=("web", "worker"), key_arn="arn:key")
 
@@ -40,6 +41,12 @@ def test_an_image_is_fixed_scanned_and_encrypted() -> None:
 def test_only_a_disposable_repository_is_ever_emptied(disposable: bool) -> None:
     for repository in registry(replace(ARGS, disposable=disposable)).of(":Repository"):
         assert repository.inputs["forceDelete"] is disposable
+
+
+def test_images_are_never_deleted_for_a_replacement() -> None:
+    seen = SeenOptions()
+    record(lambda: ContainerRegistry("images", ARGS, seen.opts))
+    assert seen.of["aws:ecr/repository:Repository::images-web"].delete_before_replace is False
 
 
 def test_a_repository_is_not_disposable_unasked() -> None:

@@ -11,6 +11,7 @@ from infra.database import Database, DatabaseArgs, _secret_arn
 from infra.inputs import InputError
 from infra.tags import RESOURCE
 from tests.infra.recording import Recorded, record
+from tests.infra.seen_options import SeenOptions
 
 ARGS = DatabaseArgs(
     identifier="shop-dev",
@@ -123,6 +124,12 @@ def test_a_database_is_hard_to_lose() -> None:
     assert inputs["multiAz"] is True
     assert inputs["backupRetentionPeriod"] == 14
     assert inputs["applyImmediately"] is False
+
+
+def test_a_database_is_never_deleted_for_a_replacement() -> None:
+    seen = SeenOptions()
+    record(lambda: Database("orders", ARGS, seen.opts))
+    assert seen.of["aws:rds/instance:Instance::orders"].delete_before_replace is False
 
 
 def test_a_disposable_database_leaves_nothing_behind() -> None:

@@ -35,11 +35,15 @@ class Finished:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the GitHub environment of the job holds, and what the runner's environment has beside it."""
+    """What the GitHub environment of the job holds, and what the runner's environment has beside it.
+
+    `commands` is a folder with those that the image of a runner has and this machine has not, such as `aws`.
+    """
 
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     runner: Mapping[str, str] = field(default_factory=dict)
+    commands: Path | None = None
 
 
 class Act:
@@ -89,6 +93,8 @@ class Act:
             *(part for given in _stand_ins() for part in ("--local-repository", given)),
         ]
         machine = {name: os.environ[name] for name in OF_THE_MACHINE if name in os.environ}
+        if self._settings.commands:
+            machine["PATH"] = os.pathsep.join((str(self._settings.commands), machine.get("PATH", os.defpath)))
         log = here / "log"
         with log.open("wb") as output:
             code = subprocess.run(

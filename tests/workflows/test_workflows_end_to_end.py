@@ -4,16 +4,20 @@ act runs the workflows on this host; Git, Pulumi, the Kubernetes API and the AWS
 sandbox's emulator, GitHub is simulated.
 """
 
+import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from gitops.errors import Refused, Waiting
 from gitops.sandbox import environment
+from gitops.sandbox.backend import with_values
 from tests.support.sandbox import Sandbox, running_sandbox
 from tests.workflows.acting import Act, Finished, Settings
 from tests.workflows.simulated_github import BOT, TOKEN, Comment, SimulatedGitHub
@@ -21,7 +25,10 @@ from tests.workflows.simulated_github import BOT, TOKEN, Comment, SimulatedGitHu
 pytestmark = pytest.mark.engine
 REFUSED, WAITING = Refused.exit_code, Waiting.exit_code
 # Given by the job's settings or by the runner, as in a real job.
-GIVEN_ELSEWHERE = ("PATH", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE")
+GIVEN_ELSEWHERE = ("PATH", "KUBECONFIG", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE")
+SMALL_DEV = Path(__file__).with_name("small_dev.py")
+# The cluster's kubeconfig is the runner's.
+ON_A_CLUSTER_THAT_IS_THERE = {"infrastructure:cluster": "existing", "infrastructure:kubeconfig": ""}
 
 
 @dataclass(frozen=True)
@@ -69,18 +76,45 @@ class Pipeline:
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A pipeline for this repository, but with a small dev: each of eight jobs would preview or deploy all of it.
+
+    What judges a change, the policy packs of gitops.yaml among it, is the repository's own.
+    """
     folder = tmp_path_factory.mktemp("workflows")
     with running_sandbox(folder / "sandbox") as sandbox, SimulatedGitHub(sandbox.folder.remote) as github:
+        make_dev_small(sandbox)
         known = environment.of(sandbox.folder, sandbox.tools)
         settings = Settings(
             variables={"PULUMI_BACKEND_URL": known["PULUMI_BACKEND_URL"]},
             secrets={"PULUMI_CONFIG_PASSPHRASE": sandbox.folder.passphrase.read_text(encoding="utf-8").strip()},
             runner={
                 **{name: value for name, value in known.items() if name not in GIVEN_ELSEWHERE},
+                "KUBECONFIG": str(eks_kubeconfig(sandbox, folder)),
                 "SIMULATED_PYTHON": sys.executable,
             },
+            commands=sandbox.folder.commands,
         )
         yield Pipeline(sandbox, github, Act(github, folder / "runs", settings))
+
+
+def make_dev_small(sandbox: Sandbox) -> None:
+    """One more commit on `first-deploy`."""
+    checkout = sandbox.checkout
+    shutil.copy(SMALL_DEV, checkout / "stacks" / "dev.py")
+    configuration = checkout / "Pulumi.dev.yaml"
+    configuration.write_text(with_values(configuration.read_text("utf-8"), ON_A_CLUSTER_THAT_IS_THERE), "utf-8")
+    for arguments in (["commit", "--quiet", "--all", "-m", "Make dev small"], ["push", "--quiet", "origin", "HEAD"]):
+        subprocess.run(["git", *arguments], cwd=checkout, check=True)
+
+
+def eks_kubeconfig(sandbox: Sandbox, folder: Path) -> Path:
+    """What `aws eks update-kubeconfig` would write: it holds no token, but the command that asks for one."""
+    document = json.loads(sandbox.folder.kubeconfig.read_text(encoding="utf-8"))
+    ask = {"command": "aws", "args": ["eks", "get-token", "--cluster-name", "shop"], "interactiveMode": "Never"}
+    document["users"][0]["user"] = {"exec": {"apiVersion": "client.authentication.k8s.io/v1beta1", **ask}}
+    file = folder / "kubeconfig"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    return file
 
 
 def succeeded(run: Finished) -> None:
