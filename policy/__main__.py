@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """Serves the rules to the Pulumi engine: `pulumi preview --policy-pack policy/__main__.py`."""
 
+import importlib.util
+import io
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).resolve().parent
-# Nothing is installed, and the engine starts this in the folder of the program.
-sys.path[0] = str(_FOLDER.parent)
+# Python puts the program's folder first. With this repository's root there instead, a `yaml.py` in it would be run as
+# part of this pack, without being one of its files. So neither is there, and the package is loaded by its own folder.
+if sys.path[0] == str(_FOLDER):
+    sys.path.pop(0)
 
 import pulumi_policy.policy as sdk  # noqa: E402 - the path comes first
 from google.protobuf import json_format  # type: ignore[import-untyped] # noqa: E402
@@ -16,6 +20,16 @@ from pulumi.runtime.proto import analyzer_pb2  # noqa: E402
 from pulumi_policy import PolicyPack  # noqa: E402
 from pulumi_policy.deserialize import deserialize_properties  # noqa: E402
 from pulumi_policy.proxy import unknown_checking_proxy  # noqa: E402
+
+if __name__ == "__main__":
+    _spec = importlib.util.spec_from_file_location(
+        "policy", _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
+    )
+    if _spec is None or _spec.loader is None:
+        sys.exit(f"The rules in {_FOLDER} cannot be loaded. Nothing is checked, and so nothing may pass.")
+    _package = importlib.util.module_from_spec(_spec)
+    sys.modules["policy"] = _package
+    _spec.loader.exec_module(_package)
 
 from policy import catalogue, exemptions, levels, pack  # noqa: E402
 from policy.files import FileError  # noqa: E402
@@ -51,6 +65,8 @@ def main() -> None:
         def AnalyzeStack(self, request: Any, context: Any) -> Any:  # noqa: N802
             return _with_remarks(super().AnalyzeStack(request, context))  # type: ignore[no-untyped-call] # half typed
 
+    # The SDK does not flush the line that tells the engine its port, and the engine waits for it without an end.
+    sys.stdout = io.TextIOWrapper(io.FileIO(sys.stdout.fileno(), "wb", closefd=False), write_through=True)
     sdk._PolicyAnalyzerServicer = Servicer  # type: ignore[misc] # PolicyPack takes none as an argument
     PolicyPack(
         name="controls",

@@ -109,7 +109,7 @@ def _started(pack: RunnablePack, folder: Path, environment: Mapping[str, str], d
             # Its argument is the address of an engine, which a question for its rules does not need.
             [str(pack.executable), "127.0.0.1:0"],
             cwd=folder,
-            env=dict(environment),
+            env={**environment, "PYTHONUNBUFFERED": "1"},  # see PulumiProcess._start
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -132,8 +132,14 @@ class PulumiProcess:
             return subprocess.Popen(
                 [str(self.executable), *arguments, "--non-interactive", "--color", "never"],
                 cwd=folder,
-                # --event-log is a flag of the Automation API; the CLI only knows it with this variable.
-                env={**self.environment, "PULUMI_DEBUG_COMMANDS": "true", "PULUMI_AUTOMATION_API": "true"},
+                # --event-log is a flag of the Automation API; the CLI only knows it with the first two variables. A
+                # policy pack in Python tells its port in a line that is not flushed, and Pulumi waits for it for ever.
+                env={
+                    **self.environment,
+                    "PULUMI_DEBUG_COMMANDS": "true",
+                    "PULUMI_AUTOMATION_API": "true",
+                    "PYTHONUNBUFFERED": "1",
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output or subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """The pack as the engine starts it: a process that says its port, and answers over gRPC. No engine takes part."""
 
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -126,3 +127,35 @@ def test_it_does_without_the_providers_packages(tmp_path: Path) -> None:
     listed += f"print([name for name in sys.modules if name.startswith({foreign!r})])"
     finished = subprocess.run([sys.executable, "-c", listed], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"
+
+
+def test_it_tells_its_port_at_once_also_where_python_buffers(tmp_path: Path) -> None:
+    assert told_port(FOLDER, tmp_path) > 0
+
+
+def test_a_module_beside_the_pack_is_no_part_of_it(tmp_path: Path) -> None:
+    copy = tmp_path / "repository" / "policy"
+    shutil.copytree(FOLDER, copy)
+    for name in ("yaml.py", "grpc.py", "pulumi_policy.py"):
+        (copy.parent / name).write_text("raise SystemExit('a module of the repository was run')\n")
+    assert told_port(copy, copy.parent) > 0
+
+
+def told_port(pack: Path, folder: Path) -> int:
+    """The port that the pack in that folder serves on, as the engine reads it."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONUNBUFFERED", "PYTHONPATH")}
+    process = subprocess.Popen(
+        [sys.executable, pack / "__main__.py", "127.0.0.1:1"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        readable, _, _ = select.select([process.stdout], [], [], 60)
+        assert readable, "it has not told its port for a minute"
+        return int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
