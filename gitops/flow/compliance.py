@@ -1,7 +1,7 @@
 """The state of every control in an environment, from what a preview's policy packs told. Pure.
 
 A rule is passed only where a pack says that it ran and passed: one that never ran, could not be run, or is exempt has
-a state of its own.
+a state of its own. Packs judge what a program asks for, so a rule is not evaluated where live infrastructure differs.
 """
 
 import re
@@ -13,7 +13,6 @@ from typing import Any
 from gitops.flow import values
 from gitops.model import (
     EngineRun,
-    Evaluation,
     PolicyFinding,
     PolicyLevel,
     PolicyPack,
@@ -21,9 +20,8 @@ from gitops.model import (
     Stack,
 )
 
-# Rules by which a pack tells of exemptions from its other rules, and the line in which each is told (docs/policy.md).
-_TELLS_OF_EXEMPTIONS = frozenset({"exempt", "exempt-in-stack"})
-_EXEMPT = re.compile(r"^\[\w+\] (?P<rule>[\w.-]+): .*\bExempt until \d{4}-\d\d-\d\d by ", re.MULTILINE)
+# How a pack tells that a violation is exempt: under the rule's own name, after the rule's title (docs/policy.md).
+_EXEMPT = re.compile(r"\A[^\n]*\n\[exempt until \d{4}-\d\d-\d\d by ")
 
 
 class ControlState(StrEnum):
@@ -39,20 +37,22 @@ class ControlState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """On how many resources a rule came to what."""
+    """On how many resources a rule came to what; in how many stacks it never ran although it ran in others."""
 
     passed: int = 0
     violated: int = 0
     not_evaluated: int = 0
     exempt: int = 0
     not_applicable: int = 0
+    never_ran: int = 0
 
     @property
     def state(self) -> ControlState:
-        """The gravest of what was found; nothing at all is `NEVER_RAN`."""
+        """The gravest of what was found; nothing at all is `NEVER_RAN`, and so is a stack whose packs lack the rule."""
         for state, count in (
             (ControlState.VIOLATED, self.violated),
             (ControlState.NOT_EVALUATED, self.not_evaluated),
+            (ControlState.NEVER_RAN, self.never_ran),
             (ControlState.EXEMPT, self.exempt),
             (ControlState.PASSED, self.passed),
             (ControlState.NOT_APPLICABLE, self.not_applicable),
@@ -149,6 +149,10 @@ def assess(environment: str, looks: Sequence[Look]) -> Compliance:
     heaps: dict[tuple[str, str], _Heap] = {}
     for look in looks:
         _gather(look, heaps)
+    for (pack, _), heap in heaps.items():
+        without = sum(pack not in {one.name for one in look.run.packs} for look in looks)
+        if without:
+            heap.counted[ControlState.NEVER_RAN] = without
     states = tuple(ControlState)
     controls = sorted(
         (heap.control() for heap in heaps.values()),
@@ -161,32 +165,30 @@ def assess(environment: str, looks: Sequence[Look]) -> Compliance:
 def _gather(look: Look, heaps: dict[tuple[str, str], _Heap]) -> None:
     findings: dict[tuple[str, str], list[Finding]] = {}
     for one in look.run.findings:
-        exempt = _EXEMPT.search(one.message) if one.policy in _TELLS_OF_EXEMPTIONS else None
-        about = exempt["rule"] if exempt else one.policy
-        found = Finding(look.stack, one, bool(exempt), look.file)
-        findings.setdefault((one.pack, about), []).append(found)
+        found = Finding(look.stack, one, _EXEMPT.search(one.message) is not None, look.file)
+        findings.setdefault((one.pack, one.policy), []).append(found)
     named = {(one.pack, name) for one in look.run.evaluations for name in (*one.passed, *one.failed)}
     # A pack may speak of rules that it does not list; they count all the same.
     listed = {(rule.pack, rule.name): rule for rule in look.rules}
     for key in sorted(listed.keys() | named | findings.keys()):
-        if key[1] in _TELLS_OF_EXEMPTIONS and key not in findings:
-            continue  # what it told stands with the rules that it is about
         rule = listed.get(key, PolicyRule(*key))
         heap = heaps.setdefault(key, _Heap(rule))
         if rule.level == PolicyLevel.MANDATORY.value:
             heap.rule = rule  # of several stacks, the strictest
         heap.findings += findings.get(key, [])
-        for state in _states(heap.rule, look.run.evaluations, findings.get(key, [])):
+        for state in _states(heap.rule, look.run, findings.get(key, [])):
             heap.counted[state] = heap.counted.get(state, 0) + 1
 
 
-def _states(rule: PolicyRule, evaluations: Iterable[Evaluation], findings: Sequence[Finding]) -> Iterable[ControlState]:
+def _states(rule: PolicyRule, run: EngineRun, findings: Sequence[Finding]) -> Iterable[ControlState]:
     """What the rule came to on each resource that its pack looked at, and on each that it has something to say of."""
+    # A pack judged what the program asks for, and not what is live there.
+    unlike_live = {one.urn for one in run.drift} | {one.urn for one in run.changes}
     told: dict[str, list[Finding]] = {}
     for one in findings:
         told.setdefault(one.finding.urn, []).append(one)
     seen: set[str] = set()
-    for evaluation in evaluations:
+    for evaluation in run.evaluations:
         if evaluation.pack != rule.pack:
             continue
         ran = rule.name in evaluation.passed or rule.name in evaluation.failed
@@ -203,7 +205,8 @@ def _states(rule: PolicyRule, evaluations: Iterable[Evaluation], findings: Seque
             if evaluation.urn or not told:
                 yield ControlState.VIOLATED
         elif rule.name in evaluation.passed:
-            yield ControlState.PASSED
+            differs = evaluation.urn in unlike_live if rule.scope != "stack" else bool(unlike_live)
+            yield ControlState.NOT_EVALUATED if differs else ControlState.PASSED
         elif not ran:
             yield ControlState.NOT_APPLICABLE
     yield from (_gravest(about) for urn, about in told.items() if urn not in seen)

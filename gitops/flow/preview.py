@@ -175,10 +175,15 @@ def _diagnostics(event: "EngineEvent") -> tuple[Diagnostic, ...]:
 _COLOUR = re.compile(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m")
 
 
+# In the SDK's own words, by themselves or under the rule's title: a violation that quotes them, from the name of an
+# image say, stays a violation.
+_UNEVALUATED = re.compile(r"(?:[^\n]*\n)?can't run policy '[\w.-]+'[^\n]* during preview")
+
+
 def _finding(policy: "PolicyEvent") -> PolicyFinding:
     message = _COLOUR.sub("", policy.message).strip()
-    unevaluated = "can't run policy" in message or "during preview" in message
     level = PolicyLevel.MANDATORY if policy.enforcement_level == "mandatory" else PolicyLevel.ADVISORY
+    unevaluated = level is PolicyLevel.ADVISORY and _UNEVALUATED.match(message) is not None
     return PolicyFinding(
         pack=policy.policy_pack_name,
         policy=policy.policy_name,

@@ -27,11 +27,6 @@ def run(
             found = [(rule, *_judge(rule, wanted, thing, size)) for rule, wanted in _rules(told)]
             passed = tuple(sorted(rule.name for rule, level, _ in found if level is True))
             failed = tuple(sorted(rule.name for rule, level, _ in found if isinstance(level, PolicyLevel)))
-            findings += [
-                PolicyFinding(told["name"], "exempt", PolicyLevel.ADVISORY, _exempt(rule, size), urns[thing])
-                for rule, wanted in _rules(told)
-                if thing in wanted.get("exempt", ())
-            ]
             evaluations.append(Evaluation(told["name"], urns[thing], passed, failed))
             findings += [
                 PolicyFinding(told["name"], rule.name, level, message, urns[thing])
@@ -69,13 +64,15 @@ def _rules(told: Mapping[str, Any]) -> list[tuple[PolicyRule, Mapping[str, Any]]
 
 
 def _exempt(rule: PolicyRule, size: int) -> str:
-    return f"Things may break a rule.\n[low] {rule.name}: size is {size}. Exempt until 2027-01-01 by ops: they know"
+    return f"{rule.description}\n[exempt until 2027-01-01 by ops: they know] [low] size is {size}"
 
 
 def _judge(rule: PolicyRule, wanted: Mapping[str, Any], thing: str, size: int) -> tuple[PolicyLevel | bool, str]:
     """A level where something was found, whether it passed, and what is said of it."""
-    if wanted["level"] == "disabled" or thing in (*wanted.get("not_for", ()), *wanted.get("exempt", ())):
+    if wanted["level"] == "disabled" or thing in wanted.get("not_for", ()):
         return False, ""
+    if thing in wanted.get("exempt", ()):
+        return PolicyLevel.ADVISORY, _exempt(rule, size)
     if thing in wanted.get("unknown", ()):
         message = f"can't run policy '{rule.name}' from policy pack '{rule.pack}@v1.0.0' during preview: size"
         return PolicyLevel.NOT_EVALUATED, message

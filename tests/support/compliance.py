@@ -36,7 +36,6 @@ RULES = (
     rule("one-region", "advisory", scope="stack"),
     rule("no-orphans", scope="stack"),
     rule("no-queues", scope="stack"),
-    rule("exempt", "advisory"),
 )
 
 
@@ -46,8 +45,8 @@ def finding(policy: str, level: PolicyLevel, message: str, urn: str) -> PolicyFi
 
 
 EXEMPT = (
-    "Resources may break a rule while they are exempt from it.\n"
-    "[low] versioned: versioning is off. Exempt until 2027-01-01 by ops: it is a cache"
+    "What versioned asks.\n"
+    "[exempt until 2027-01-01 by ops: it is a cache] [low] versioning is off. Remedy: Switch it on."
 )
 RUN = EngineRun(
     (),
@@ -55,13 +54,13 @@ RUN = EngineRun(
     findings=(
         finding("encrypted", PolicyLevel.MANDATORY, "What encrypted asks.\n[high] no key. Remedy: Name one.", BUCKET),
         finding("private", PolicyLevel.NOT_EVALUATED, "can't run policy 'private' during preview: acl", LOGS),
-        finding("exempt", PolicyLevel.ADVISORY, EXEMPT, BUCKET),
+        finding("versioned", PolicyLevel.ADVISORY, EXEMPT, BUCKET),
         finding("one-region", PolicyLevel.ADVISORY, "a second region", ROOT),
     ),
     packs=PACKS,
     evaluations=(
         Evaluation("house-rules", "", ("no-orphans",), ("one-region",)),
-        Evaluation("house-rules", BUCKET, ("private", "tagged"), ("encrypted", "exempt")),
+        Evaluation("house-rules", BUCKET, ("private", "tagged"), ("encrypted", "versioned")),
         Evaluation("house-rules", LOGS, ("encrypted", "tagged", "versioned"), ("private",)),
         Evaluation("house-rules", KEY, ("rotated", "tagged"), ()),
     ),
