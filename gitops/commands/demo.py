@@ -20,9 +20,7 @@ from gitops.toolchain import tools
     type=click.Path(file_okay=False, path_type=Path),
     help="Where its sandbox lives (default: .sandbox-demo). One that is there is replaced.",
 )
-@click.option(
-    "--clean", is_flag=True, help="Destroy the environments at the end, and remove the sandbox."
-)
+@click.option("--clean", is_flag=True, help="Destroy the environments at the end, and remove the sandbox.")
 def command(folder: Path | None, clean: bool) -> None:
     """Tell the story of the pipeline in a sandbox: deploy, change, a refusal, promotion.
 
