@@ -11,7 +11,10 @@ BEGIN = "<!-- generated: python -m policy.document -->"
 END = "<!-- end of what is generated -->"
 _ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = _ROOT / "docs" / "policy.md"
-_GROUPS = {PODS: "whatever makes pods", IN_NAMESPACES: "whatever lives in a namespace"}
+_GROUPS = {
+    (*PODS, *(f"{one}Patch" for one in PODS)): "whatever makes pods",
+    IN_NAMESPACES: "whatever lives in a namespace",
+}
 
 
 def generated(found: Levels) -> str:

@@ -1,5 +1,6 @@
 """The rules as policies of a stock Pulumi policy pack: the one place that meets the engine."""
 
+import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +27,10 @@ from policy.rule import Resource, Rule, Severity, Stack, StackRule, Unknown, Ver
 from policy.values import UNKNOWN
 
 _EXEMPT = "[exempt until "
-_OPEN = "can't run policy "
+_OPEN = "can't run policy"
 _DURING = "during preview"
+# Colour codes, the terminal's own and the engine's `<{%bold%}>`: taken out later, they would join what they part.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|<\{%[^%]*%\}>")
 _ENFORCEMENT = {
     Level.MANDATORY: EnforcementLevel.MANDATORY,
     Level.ADVISORY: EnforcementLevel.ADVISORY,
@@ -105,7 +108,7 @@ def exempted(rule: Rule | StackRule, verdict: Violated | Unknown, exemption: Exe
 
 def unjudged(rule: StackRule, resource: Resource, verdict: Unknown) -> str:
     """The line that tells that a rule over a stack cannot be judged for one resource, in the SDK's own words."""
-    return f"{_OPEN}'{rule.name}' {_DURING}: {verdict.property} is not known yet, for {resource.name}"
+    return f"{_OPEN} '{rule.name}' {_DURING}: {verdict.property} is not known yet, for {resource.name}"
 
 
 def is_remark(message: str) -> bool:
@@ -121,7 +124,7 @@ def _line(text: str) -> str:
 
     A reason may quote what a program says, such as an image: nothing there makes a violation look like less.
     """
-    line = " ".join(text.split())
+    line = " ".join(_COLOUR.sub("", text).split())
     return line.replace(_DURING, _DURING.replace(" ", "_")).replace(_OPEN, _OPEN.replace(" ", "_"))
 
 

@@ -15,10 +15,12 @@ def belongs(companion: Resource, owner: Resource, stack: Stack, reference: str, 
     is called is an unknown output for whoever refers to it, and where it comes from is known all the same.
     """
     sources = companion.sources.get(reference, frozenset())
-    if owner.urn in sources:
-        return True
-    if any(one.urn in sources for one in stack.of(owner.type)):
+    owners = [one.urn for one in stack.of(owner.type) if one.urn in sources]
+    if owners and owner.urn not in owners:
         return False
+    # A value made of several owners is one of theirs alone, and which one is only seen in the value itself.
+    if len(owners) == 1:
+        return True
     value = at(companion.values, reference)
     return any(owner.values.gives(name) and owner.values[name] == value for name in names)
 
@@ -41,11 +43,17 @@ def companion_of(
     return check
 
 
+def _v2(type_: str) -> str:
+    package, module, name = type_.split(":")
+    return f"{package}:{module}V2:{name}V2"
+
+
 def _bucket_has(type_: str, missing: str) -> Callable[[Resource, Stack], Verdict]:
-    return companion_of((type_,), "bucket", ("bucket",), missing)
+    return companion_of((type_, _v2(type_)), "bucket", ("bucket",), missing)
 
 
-_TYPES = (storage.BUCKET,)
+# The older name of the same resource, and of those beside it, is still served.
+_TYPES = (storage.BUCKET, "aws:s3/bucketV2:BucketV2")
 
 STACK_RULES: tuple[StackRule, ...] = (
     StackRule(

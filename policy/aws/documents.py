@@ -1,6 +1,8 @@
 """Reading IAM policy documents: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html"""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from policy.rule import HOLDS, Check, Inputs, Verdict, Violated
@@ -23,6 +25,9 @@ _NARROWING = frozenset(
         "kms:calleraccount",
     }
 )
+# With wildcards: an account's number, an organization or a bucket in full, where ARNs and paths name them.
+_OWNED = re.compile(r"arn:[^:*?]+:[^:]+:[^:]*:[0-9]{12}:|o-[a-z0-9]+/|arn:[^:*?]+:s3:::[^*?/]+(/|$)")
+_WORLD_PREFIX = 7
 _POSITIVE = frozenset({"stringequals", "stringlike", "arnequals", "arnlike", "stringequalsignorecase", "ipaddress"})
 
 
@@ -79,11 +84,21 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _names_somebody(operator: str, value: str) -> bool:
+    """Whether the value of a condition leaves most of the world out: with wildcards, it has to say whose."""
+    if operator.endswith("ipaddress"):
+        try:
+            return ip_network(value, strict=False).prefixlen > _WORLD_PREFIX
+        except ValueError:
+            return False
+    return not {"*", "?"} & set(value) or _OWNED.match(value) is not None
+
+
 def _narrowed(statement: Mapping[str, Any]) -> bool:
     return any(
         operator.removeprefix("foranyvalue:") in _POSITIVE
         and key in _NARROWING
-        and not {"*", "0.0.0.0/0"} & set(values)
+        and all(_names_somebody(operator, one) for one in values)
         for operator, key, values in conditions(statement)
     )
 

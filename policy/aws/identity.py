@@ -1,7 +1,8 @@
 """Rules over who may do what: IAM and KMS."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from policy.aws.documents import (
@@ -16,7 +17,21 @@ from policy.aws.documents import (
 )
 from policy.checks import all_of, at_least, is_given, is_true
 from policy.controls import aws_guide, cis_aws, fsbp, security_hub, well_architected
-from policy.rule import HOLDS, NOT_APPLICABLE, Inputs, Resource, Rule, Severity, Stack, StackRule, Verdict, Violated
+from policy.rule import (
+    HOLDS,
+    NOT_APPLICABLE,
+    Inputs,
+    Resource,
+    Rule,
+    Severity,
+    Stack,
+    StackRule,
+    Verdict,
+    Violated,
+    attempt,
+    each,
+    worst,
+)
 from policy.values import at, document, items
 
 _ROLE = "aws:iam/role:Role"
@@ -31,7 +46,9 @@ _ATTACHMENTS = (
     "aws:iam/userPolicyAttachment:UserPolicyAttachment",
     "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
     "aws:iam/policyAttachment:PolicyAttachment",
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
 )
+_ATTACHED = ("policyArn", "policyArns", "managedPolicyArns")
 _ON_USERS = ("aws:iam/userPolicy:UserPolicy", "aws:iam/userPolicyAttachment:UserPolicyAttachment")
 _GITHUB = "token.actions.githubusercontent.com"
 # One repository, and of it one environment, one branch or tag, or its pull requests; no wildcard in what binds it.
@@ -39,39 +56,60 @@ _GITHUB = "token.actions.githubusercontent.com"
 _BOUND = re.compile(r"repo:[^*?:/]+/[^*?:/]+:(environment:[^*?]+|ref:refs/(heads|tags)/[^*?]+|pull_request)")
 _PASSWORD_LENGTH = 14
 _PASSWORDS_REMEMBERED = 24
-_DECRYPTING = ("kms:decrypt", "kms:reencryptfrom", "kms:reencrypt*", "kms:*", "*")
+_DECRYPTING = ("kms:decrypt", "kms:reencryptfrom")
+
+
+def _allowing(inputs: Inputs) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every statement that allows, with the property it is in: a role may hold its policies itself."""
+    for statement in statements(document(inputs, "policy"), "Allow"):
+        yield "policy", statement
+    for inline in items(inputs, "inlinePolicies"):
+        for statement in statements(document(inline, "policy"), "Allow"):
+            yield "inlinePolicies", statement
 
 
 def _no_admin(inputs: Inputs) -> Verdict:
-    for statement in statements(document(inputs, "policy"), "Allow"):
+    for path, statement in _allowing(inputs):
         if {"*", "*:*"} & set(actions(statement)) and on_everything(statement):
-            return Violated(f"policy: {name_of(statement)} allows every action on every resource")
+            return Violated(f"{path}: {name_of(statement)} allows every action on every resource")
     return HOLDS
 
 
 def _no_service_wildcard(inputs: Inputs) -> Verdict:
-    for statement in statements(document(inputs, "policy"), "Allow"):
+    for path, statement in _allowing(inputs):
         for action in actions(statement):
             if re.fullmatch(r"[a-z0-9-]+:\*", action) and on_everything(statement):
-                return Violated(f"policy: {name_of(statement)} allows {action} on every resource")
+                return Violated(f"{path}: {name_of(statement)} allows {action} on every resource")
     return HOLDS
 
 
 def _no_decryption_of_all(inputs: Inputs) -> Verdict:
-    for statement in statements(document(inputs, "policy"), "Allow"):
+    for path, statement in _allowing(inputs):
         named = [str(one) for one in listed(statement.get("Resource"))]
         all_keys = on_everything(statement) or any(
             re.fullmatch(r"arn:[^:]+:kms:[^:]*:[^:]*:(key/)?\*", one) for one in named
         )
         by_service = any(key in ("kms:viaservice", "kms:resourcealiases") for _, key, _ in conditions(statement))
-        if all_keys and not by_service and set(_DECRYPTING) & set(actions(statement)):
-            return Violated(f"policy: {name_of(statement)} allows decryption with every key")
+        if (
+            all_keys
+            and not by_service
+            and any(fnmatchcase(name, one) for one in actions(statement) for name in _DECRYPTING)
+        ):
+            return Violated(f"{path}: {name_of(statement)} allows decryption with every key")
     return HOLDS
 
 
 def _no_admin_attached(inputs: Inputs) -> Verdict:
-    arn = str(at(inputs, "policyArn") or "")
-    return Violated("policyArn is AdministratorAccess") if arn.endswith(":policy/AdministratorAccess") else HOLDS
+    def check(path: str) -> Verdict:
+        return each(
+            items(inputs, path), lambda arn: Violated(f"{path} is AdministratorAccess") if _admin(arn) else HOLDS
+        )
+
+    return worst([attempt(lambda path=path: check(path)) for path in _ATTACHED])  # type: ignore[misc] # bound early
+
+
+def _admin(arn: object) -> bool:
+    return str(arn).endswith(":policy/AdministratorAccess")
 
 
 def _github_bound(inputs: Inputs) -> Verdict:
@@ -138,7 +176,7 @@ _POLICIES = (
         controls=(fsbp("IAM.1"), cis_aws("1.15")),
         severity=Severity.CRITICAL,
         remedy="List the actions and resources that are needed.",
-        types=(_MANAGED, *_INLINE),
+        types=(_MANAGED, *_INLINE, _ROLE),
         check=_no_admin,
     ),
     Rule(
@@ -147,7 +185,7 @@ _POLICIES = (
         controls=(fsbp("IAM.21"),),
         severity=Severity.MEDIUM,
         remedy="List the actions that are needed, or name the resources.",
-        types=(_MANAGED, *_INLINE),
+        types=(_MANAGED, *_INLINE, _ROLE),
         check=_no_service_wildcard,
     ),
     Rule(
@@ -156,7 +194,7 @@ _POLICIES = (
         controls=(fsbp("KMS.1"), fsbp("KMS.2")),
         severity=Severity.MEDIUM,
         remedy="Name the keys in Resource, or add a condition on kms:ViaService or kms:ResourceAliases.",
-        types=(_MANAGED, *_INLINE),
+        types=(_MANAGED, *_INLINE, _ROLE),
         check=_no_decryption_of_all,
     ),
     Rule(
@@ -165,7 +203,7 @@ _POLICIES = (
         controls=(cis_aws("1.15"),),
         severity=Severity.HIGH,
         remedy="Attach a policy that lists what is needed.",
-        types=_ATTACHMENTS,
+        types=(*_ATTACHMENTS, _ROLE),
         check=_no_admin_attached,
     ),
 )

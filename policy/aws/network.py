@@ -1,6 +1,7 @@
 """Rules over what lets traffic in: VPCs, subnets, security groups, load balancers."""
 
 from collections.abc import Callable, Iterable
+from ipaddress import ip_network
 
 from policy.aws.buckets import belongs, companion_of
 from policy.checks import is_not_true, is_true, shown
@@ -37,7 +38,8 @@ _NETWORK_ACLS = (
 _VPC = "aws:ec2/vpc:Vpc"
 _BALANCERS = ("aws:lb/loadBalancer:LoadBalancer", "aws:alb/loadBalancer:LoadBalancer")
 _LISTENERS = ("aws:lb/listener:Listener", "aws:alb/listener:Listener")
-_ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
+# A prefix this short holds at least a hundredth of all addresses; two halves are the world as well.
+_WORLD_PREFIX = 7
 _ADMIN_PORTS = (22, 3389)
 _WEB_PORTS = (80, 443)
 _EVERY_PROTOCOL = ("-1", "all")
@@ -50,6 +52,17 @@ def _sources(rule: Inputs) -> Iterable[str]:
     for name in ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6", "cidrBlock", "ipv6CidrBlock"):
         for one in items(rule, name):
             yield str(one)
+
+
+def _from_the_world(rule: Inputs) -> bool:
+    return any(_is_world(one) for one in _sources(rule))
+
+
+def _is_world(cidr: str) -> bool:
+    try:
+        return ip_network(cidr, strict=False).prefixlen <= _WORLD_PREFIX
+    except ValueError:
+        return False
 
 
 def _ports(rule: Inputs) -> tuple[int, int] | None:
@@ -79,7 +92,7 @@ def _closed(ports: tuple[int, ...]) -> Check:
     def one(rule: Inputs) -> Verdict:
         denies = at(rule, "action") == "deny" or at(rule, "ruleAction") == "deny"
         span = _ports(rule)
-        if denies or span is None or not _ANYWHERE & set(_sources(rule)):
+        if denies or span is None or not _from_the_world(rule):
             return HOLDS
         open_ = [port for port in ports if span[0] <= port <= span[1]]
         listed = " and ".join(str(port) for port in open_)
@@ -91,7 +104,7 @@ def _closed(ports: tuple[int, ...]) -> Check:
 def _only_web(inputs: Inputs) -> Verdict:
     def one(rule: Inputs) -> Verdict:
         span = _ports(rule)
-        if span is None or not _ANYWHERE & set(_sources(rule)) or (span[0] == span[1] and span[0] in _WEB_PORTS):
+        if span is None or not _from_the_world(rule) or (span[0] == span[1] and span[0] in _WEB_PORTS):
             return HOLDS
         what = f"port {span[0]}" if span[0] == span[1] else f"ports {span[0]} to {span[1]}"
         return Violated(f"ingress opens {what} to the world")

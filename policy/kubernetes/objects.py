@@ -1,10 +1,10 @@
 """Where things are in Kubernetes objects, and which types there are."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
-from policy.rule import Check, Inputs, Verdict, each, worst
-from policy.values import at, items
+from policy.rule import Check, Inputs, Rule, Verdict, attempt, each, worst
+from policy.values import NotKnown, at, items
 
 _LONG_RUNNING = (
     "kubernetes:apps/v1:DaemonSet",
@@ -51,29 +51,56 @@ IN_NAMESPACES = (
 )
 
 
-def pod_of(inputs: Inputs) -> Inputs:
-    """The pod's spec: that of the object itself, or of the template that it makes pods from."""
-    for path in ("spec.jobTemplate.spec.template.spec", "spec.template.spec"):
-        found = at(inputs, path)
-        if found is not None:
-            return found  # type: ignore[no-any-return] # the engine's values have no types
-    found = at(inputs, "spec")
-    return {} if found is None else found
+_TEMPLATES = ("spec.jobTemplate.spec.template.spec", "spec.template.spec")
+_OF_PODS = frozenset(
+    {"containers", "ephemeralContainers", "hostIPC", "hostNetwork", "hostPID", "initContainers", "volumes"}
+)
 
 
-def containers(pod: Inputs) -> list[Sequence[Any]]:
-    """All lists of containers of a pod, those that run before the others included."""
-    return [items(pod, name) for name in ("containers", "initContainers", "ephemeralContainers")]
+def with_patches(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules for the types' `…Patch` as well, by which a program changes what another has made."""
+    return tuple(replace(rule, types=(*rule.types, *(f"{type_}Patch" for type_ in rule.types))) for rule in rules)
+
+
+def each_pod(check: Check) -> Check:
+    """The check on every pod's spec in the object: its own, and those of the templates that it makes pods from.
+
+    One that its kind does not use is judged as well, so that it cannot stand in for the one that runs.
+    """
+
+    def look(inputs: Inputs) -> Verdict:
+        verdicts = [attempt(lambda path=path: check(at(inputs, path))) for path in _TEMPLATES if _has(inputs, path)]  # type: ignore[misc] # bound early
+        own = attempt(lambda: check(at(inputs, "spec") or {}))
+        return worst([*verdicts, own] if not verdicts or _is_pod(inputs) else verdicts)
+
+    return look
+
+
+def _has(inputs: Inputs, path: str) -> bool:
+    """Whether something is there; what is not known yet may be."""
+    try:
+        return at(inputs, path) is not None
+    except NotKnown:
+        return True
+
+
+def _is_pod(inputs: Inputs) -> bool:
+    try:
+        return bool(_OF_PODS & set(at(inputs, "spec") or ()))
+    except NotKnown:
+        return False
 
 
 def each_container(check: Check) -> Check:
     """The check on every container of the pod."""
 
-    def look(inputs: Inputs) -> Verdict:
-        pod = pod_of(inputs)
-        return worst([each(listed, check) for listed in containers(pod)])
+    return each_pod(lambda pod: in_pod(pod, check))
 
-    return look
+
+def in_pod(pod: Inputs, check: Check) -> Verdict:
+    """The check on every container of this pod; a list that is not known yet hides no other."""
+    names = ("containers", "initContainers", "ephemeralContainers")
+    return worst([attempt(lambda name=name: each(items(pod, name), check)) for name in names])  # type: ignore[misc] # bound early
 
 
 def called(container: Inputs) -> str:

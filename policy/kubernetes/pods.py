@@ -5,17 +5,13 @@ from collections.abc import Callable, Mapping
 
 from policy.checks import is_not_true, shown
 from policy.controls import cis_kubernetes, kubernetes_guide, nsa, pod_security
-from policy.kubernetes.objects import CRON_JOB, PODS, SERVERS, called, each_container, pod_of
+from policy.kubernetes.objects import CRON_JOB, PODS, SERVERS, called, each_container, each_pod, in_pod, with_patches
 from policy.rule import HOLDS, Check, Inputs, Rule, Severity, Verdict, Violated, each
 from policy.values import at, items
 
 _FIXED_IMAGE = re.compile(r"[^\s@]+(:(?!latest$)[\w.-]+|(:[\w.-]+)?@sha256:[0-9a-f]{64})")
 _RESTRICTED = "restricted"
 _BASELINE = "baseline"
-
-
-def _of_pod(check: Check) -> Check:
-    return lambda inputs: check(pod_of(inputs))
 
 
 def _of_containers(path: str, holds: Callable[[object], bool]) -> Check:
@@ -43,9 +39,7 @@ def _no_host_port(container: Inputs) -> Verdict:
     return each(items(container, "ports"), check)
 
 
-def _non_root(inputs: Inputs) -> Verdict:
-    pod = pod_of(inputs)
-
+def _non_root(pod: Inputs) -> Verdict:
     def check(container: Inputs) -> Verdict:
         user = _either(container, pod, "runAsUser")
         if user == 0:
@@ -54,7 +48,7 @@ def _non_root(inputs: Inputs) -> Verdict:
             return HOLDS
         return Violated(f"{called(container)}: securityContext.runAsNonRoot is not true")
 
-    return each_container(check)(inputs)
+    return in_pod(pod, check)
 
 
 def _either(container: Inputs, pod: Inputs, name: str) -> object:
@@ -72,9 +66,7 @@ def _drops_all(container: Inputs) -> Verdict:
     return Violated(f"{called(container)}: securityContext.capabilities.add holds {', '.join(more)}") if more else HOLDS
 
 
-def _seccomp(inputs: Inputs) -> Verdict:
-    pod = pod_of(inputs)
-
+def _seccomp(pod: Inputs) -> Verdict:
     def check(container: Inputs) -> Verdict:
         profile = _either(container, pod, "seccompProfile")
         kind = at(profile, "type") if isinstance(profile, Mapping) else None
@@ -82,7 +74,7 @@ def _seccomp(inputs: Inputs) -> Verdict:
             return HOLDS
         return Violated(f"{called(container)}: securityContext.seccompProfile.type is {shown(kind)}")
 
-    return each_container(check)(inputs)
+    return in_pod(pod, check)
 
 
 def _pinned(container: Inputs) -> Verdict:
@@ -96,12 +88,12 @@ def _sized(container: Inputs) -> Verdict:
     return Violated(f"{called(container)}: resources lacks {', '.join(missing)}") if missing else HOLDS
 
 
-def _probed(inputs: Inputs) -> Verdict:
+def _probed(pod: Inputs) -> Verdict:
     def check(container: Inputs) -> Verdict:
         missing = [one for one in ("readinessProbe", "livenessProbe") if at(container, one) is None]
         return Violated(f"{called(container)}: {' and '.join(missing)} not set") if missing else HOLDS
 
-    return each(items(pod_of(inputs), "containers"), check)
+    return each(items(pod, "containers"), check)
 
 
 def _no_token(pod: Inputs) -> Verdict:
@@ -138,7 +130,7 @@ _HOST = (
         severity=Severity.CRITICAL,
         remedy="Leave hostNetwork, hostPID and hostIPC out.",
         types=PODS,
-        check=_of_pod(is_not_true("hostNetwork", "hostPID", "hostIPC")),
+        check=each_pod(is_not_true("hostNetwork", "hostPID", "hostIPC")),
     ),
     Rule(
         name="pod-no-host-path",
@@ -147,7 +139,7 @@ _HOST = (
         severity=Severity.HIGH,
         remedy="Use an emptyDir or a PersistentVolumeClaim.",
         types=PODS,
-        check=_of_pod(_no_host_path),
+        check=each_pod(_no_host_path),
     ),
     Rule(
         name="pod-no-host-port",
@@ -168,7 +160,7 @@ _PRIVILEGES = (
         severity=Severity.HIGH,
         remedy="Set securityContext.runAsNonRoot to true, and runAsUser to a number other than 0.",
         types=PODS,
-        check=_non_root,
+        check=each_pod(_non_root),
     ),
     Rule(
         name="pod-no-escalation",
@@ -204,7 +196,7 @@ _PRIVILEGES = (
         severity=Severity.MEDIUM,
         remedy="Set securityContext.seccompProfile.type to RuntimeDefault.",
         types=PODS,
-        check=_seccomp,
+        check=each_pod(_seccomp),
     ),
     Rule(
         name="pod-no-token",
@@ -213,7 +205,7 @@ _PRIVILEGES = (
         severity=Severity.MEDIUM,
         remedy="Set automountServiceAccountToken to false, or to true with a serviceAccountName of the pod's own.",
         types=PODS,
-        check=_of_pod(_no_token),
+        check=each_pod(_no_token),
     ),
 )
 
@@ -246,7 +238,7 @@ _RELIABLE = (
         severity=Severity.LOW,
         remedy="Set readinessProbe and livenessProbe.",
         types=SERVERS,
-        check=_probed,
+        check=each_pod(_probed),
     ),
     Rule(
         name="cron-job-concurrency",
@@ -259,4 +251,4 @@ _RELIABLE = (
     ),
 )
 
-RULES: tuple[Rule, ...] = (*_HOST, *_PRIVILEGES, *_RELIABLE)
+RULES: tuple[Rule, ...] = with_patches((*_HOST, *_PRIVILEGES, *_RELIABLE))

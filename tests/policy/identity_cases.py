@@ -32,6 +32,7 @@ IDENTITY = {
         keeps=({"policy": policy(allow("s3:*", "*"))}, {"policy": policy(allow("*", "arn:aws:s3:::shop"))}),
         breaks=(
             ({"policy": policy(allow("*", Sid="All"))}, "statement All allows every action"),
+            ({"inlinePolicies": [{"name": "x", "policy": policy(allow("*"))}]}, "inlinePolicies: a statement"),
             ({"policy": policy(allow(["s3:GetObject", "*:*"]))}, "allows every action"),
             ({"policy": policy({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})}, "allows every action"),
         ),
@@ -54,13 +55,18 @@ IDENTITY = {
         ),
         breaks=(
             ({"policy": policy(allow("kms:Decrypt"))}, "decryption with every key"),
+            ({"policy": policy(allow("kms:Decrypt*"))}, "decryption with every key"),
             ({"policy": policy(allow("kms:*", "arn:aws:kms:eu-west-1:123456789012:key/*"))}, "decryption with every"),
         ),
         unknown=(({"policy": UNKNOWN}, "policy"),),
     ),
     "iam-no-admin-attached": Case(
         keeps=({"policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"},),
-        breaks=(({"policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}, "AdministratorAccess"),),
+        breaks=(
+            ({"policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}, "AdministratorAccess"),
+            ({"managedPolicyArns": [UNKNOWN, "arn:aws:iam::aws:policy/AdministratorAccess"]}, "managedPolicyArns"),
+            ({"policyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"]}, "policyArns"),
+        ),
         unknown=(({"policyArn": UNKNOWN}, "policyArn"),),
     ),
     "iam-trust-not-open": Case(
@@ -68,7 +74,12 @@ IDENTITY = {
             trust({"Service": "ec2.amazonaws.com"}),
             trust({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-1"}),
         ),
-        breaks=((trust("*"), "allows everybody"), (trust({"AWS": ["*"]}), "allows everybody")),
+        breaks=(
+            (trust("*", StringLike={"aws:PrincipalArn": "arn:*"}), "allows everybody"),
+            (trust("*", StringLike={"aws:PrincipalAccount": "?*"}), "allows everybody"),
+            (trust("*"), "allows everybody"),
+            (trust({"AWS": ["*"]}), "allows everybody"),
+        ),
         unknown=(({"assumeRolePolicy": UNKNOWN}, "assumeRolePolicy"),),
     ),
     "iam-github-trust-bound": Case(

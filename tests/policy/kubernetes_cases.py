@@ -44,6 +44,9 @@ def begins_with(path: str, value: Any) -> dict[str, Any]:
     return pod("initContainers", [but(CONTAINER | {"name": "first"}, path, value)])
 
 
+AS_DECOY: dict[str, Any] = {
+    "spec": but(POD, "containers.0.securityContext.privileged", True) | {"template": {"spec": {"containers": []}}}
+}
 WHERE = "spec.template.spec.containers[0]"
 
 PODS = {
@@ -57,6 +60,9 @@ PODS = {
                 but(AS_CRON_JOB, "spec.jobTemplate.spec.template.spec.containers.0.securityContext.privileged", True),
                 "container web",
             ),
+            # What the kind does not use stands in for nothing.
+            (AS_DECOY | {"spec": AS_DECOY["spec"] | {"jobTemplate": UNKNOWN}}, "container web"),
+            (AS_DECOY, "container web"),
             # One that is not known yet does not hide it.
             (pod("containers", [UNKNOWN, but(CONTAINER, "securityContext.privileged", True)]), "container web"),
         ),
