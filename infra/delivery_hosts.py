@@ -24,8 +24,9 @@ _CHANGES = (
 )  # fmt: skip
 # Commands and shells at once, which no review has seen.
 COMMANDS = (
-    "ec2-instance-connect:*", "ssm:CreateDocument", "ssm:ResumeSession", "ssm:SendCommand", "ssm:StartAssociationsOnce",
-    "ssm:StartAutomationExecution", "ssm:StartChangeRequestExecution", "ssm:StartSession", "ssm:UpdateDocument*",
+    "ec2-instance-connect:*", "ec2:CreateReplaceRootVolumeTask", "ec2:ModifyInstanceAttribute", "ssm:CreateDocument",
+    "ssm:ResumeSession", "ssm:SendCommand", "ssm:StartAssociationsOnce", "ssm:StartAutomationExecution",
+    "ssm:StartChangeRequestExecution", "ssm:StartSession", "ssm:UpdateDocument*",
 )  # fmt: skip
 HOST_WRITES = (
     "ssm:AddTagsToResource", "ssm:CreateAssociation", "ssm:CreateMaintenanceWindow", "ssm:CreatePatchBaseline",

@@ -50,7 +50,8 @@ class DeliveryIdentity(pulumi.ComponentResource):
 
     *preview* reads. A refreshed preview needs every resource's settings (`Describe*`, `List*`, and `Get*` where that is
     the settings' verb), the state's checkpoint, and `kms:Decrypt` with the state's key: for the bucket's objects, and
-    for secrets that were encrypted for this environment. It needs no data, and gets none: no objects, rows, messages,
+    for secrets that were encrypted for this environment. It needs no data, and AWS gives it none (a cluster does:
+    it lets this role read all, Secrets included): no objects, rows, messages,
     log lines, images or secret values. AWS's own `ReadOnlyAccess` has most of these. The price: what cannot be
     refreshed without its value cannot be previewed, so the program must not hold an `aws.secretsmanager.SecretVersion`
     or a `SecureString` parameter; let the service make the password (as RDS does), or write the value by other means.

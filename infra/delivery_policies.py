@@ -60,7 +60,7 @@ _PASSED_TO = (
 _ACCOUNT_SETTINGS = (
     "account:*", "cloudtrail:AddTags", "cloudtrail:CreateTrail", "cloudtrail:Delete*", "cloudtrail:Put*",
     "cloudtrail:RemoveTags", "cloudtrail:Stop*", "cloudtrail:Update*", "ec2:DisableEbsEncryptionByDefault",
-    "ec2:DisableSnapshotBlockPublicAccess", "ec2:ModifyEbsDefaultKmsKeyId", "ec2:ModifyInstanceMetadataDefaults",
+    "ec2:*SnapshotBlockPublicAccess", "ec2:ModifyEbsDefaultKmsKeyId", "ec2:ModifyInstanceMetadataDefaults",
     "ec2:ResetEbsDefaultKmsKeyId", "iam:*AccountAlias", "iam:*AccountPasswordPolicy",
     "iam:*AccessKey", "iam:*Group*", "iam:*LoginProfile", "iam:*SAML*", "iam:*User*", "logs:*AccountPolicy",
     "organizations:*", "s3:*AccountPublicAccessBlock", "sts:AssumeRole",
@@ -291,5 +291,5 @@ def _guards(scope: DeliveryScope) -> Sequence[Statement]:
         groups = [
             f"arn:{scope.partition}:logs:*:{scope.account_id}:log-group:{name}:*" for name in scope.guarded_log_groups
         ]
-        found.append(deny("Logs", ("logs:Delete*", "logs:Put*"), groups))
+        found.append(deny("Logs", ("logs:*KmsKey", "logs:Delete*", "logs:Put*"), groups))
     return found

@@ -16,6 +16,7 @@ from infra.bootstrap_settings import BootstrapSettings
 from infra.delivery_identity import DeliveryIdentity, DeliveryIdentityArgs, GitHubProvider
 from infra.delivery_scope import DeliveryScope
 from infra.encryption_key import EncryptionKey, EncryptionKeyArgs
+from infra.inputs import require
 from infra.observability import Observability, ObservabilityArgs
 from infra.providers import aws_provider
 from infra.state_backend import StateBackend, StateBackendArgs
@@ -132,6 +133,9 @@ def build() -> None:
 def _identities(settings: BootstrapSettings, opts: pulumi.ResourceOptions) -> Sequence[DeliveryIdentity]:
     found: list[DeliveryIdentity] = []
     for environment in ENVIRONMENTS:
+        within = [one.name for one in ENVIRONMENTS if one.name.startswith(f"{environment.name}-")]
+        # Roles are told apart by the beginning of their names.
+        require(not within, "bootstrap.environments", f"names none of which begins with {environment.name}-", within)
         first = not found
         found.append(
             DeliveryIdentity(

@@ -12,6 +12,7 @@ from gitops.config import parse as parse_gitops
 from gitops.model import Stack
 from infra import bootstrap_settings
 from infra.configuration import SettingsError
+from stacks import bootstrap
 from stacks.bootstrap import ENVIRONMENTS
 from tests.infra import recording
 from tests.infra.configuration import ROOT
@@ -42,8 +43,13 @@ def foundation() -> Recorded:
     return record(
         lambda: runpy.run_path(str(program), run_name="__main__"),
         stack="bootstrap",
-        config={key.replace("bootstrap:", f"{recording.PROJECT}:"): value for key, value in configuration().items()},
+        config=as_recorded(),
     )
+
+
+def as_recorded() -> dict[str, str]:
+    """The configuration under the name of the project that recordings are made in."""
+    return {key.replace("bootstrap:", f"{recording.PROJECT}:"): value for key, value in configuration().items()}
 
 
 # Settings
@@ -133,3 +139,11 @@ def test_alarms_and_budget_are_told_to_one_topic() -> None:
     told = {one["subscriberSnsTopicArns"][0] for one in budget.inputs["notifications"]}
     told |= {one.inputs["alarmActions"][0] for one in recorded.of(":MetricAlarm")}
     assert told == {"arn:account-topic"}
+
+
+def test_an_environment_whose_roles_would_lie_within_another_one_s_prefix_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bootstrap, "ENVIRONMENTS", (*ENVIRONMENTS, bootstrap.Environment("dev-eu", "dev-eu")))
+    with pytest.raises(Exception, match="names none of which begins with dev-"):
+        record(bootstrap.build, stack="bootstrap", config=as_recorded())

@@ -227,6 +227,8 @@ def test_an_apply_passes_its_own_roles_to_services_it_knows() -> None:
         ("s3:PutBucketPolicy", "arn:aws:s3:::shop-audit"),
         ("s3:PutAccountPublicAccessBlock", "*"),
         ("logs:DeleteLogGroup", "arn:aws:logs:eu-west-1:123456789012:log-group:shop-audit:*"),
+        ("logs:DisassociateKmsKey", "arn:aws:logs:eu-west-1:123456789012:log-group:shop-audit:*"),
+        ("ec2:EnableSnapshotBlockPublicAccess", "*"),
         ("kms:DeleteAlias", "arn:aws:kms:eu-west-1:123456789012:alias/shop-state"),
         ("ec2:DisableEbsEncryptionByDefault", "*"),
         ("organizations:LeaveOrganization", "*"),
