@@ -193,6 +193,14 @@ def _problems_of_packs(packs: list[str]) -> Iterator[tuple[str, str]]:
         # A path that is written in one way only can be compared with what is released.
         if path in ("", ".") or path.startswith(("/", "../")) or posixpath.normpath(path) != path:
             yield key, f"{path!r} is not a plain path below the repository's root, such as policy or policies/aws"
+        elif alike := [one for one in packs[:index] if one != path and _end_of_pack(one) == _end_of_pack(path)]:
+            yield key, f"Pulumi cannot tell {path!r} from {alike[0]!r}: rename the file or the last folder of one"
+
+
+def _end_of_pack(path: str) -> tuple[str, ...]:
+    """The last two names in the path of what is run: all that Pulumi's summary has of the end of a long path."""
+    is_file = "." in posixpath.basename(path)
+    return tuple((path if is_file else f"{path}/__main__.py").split("/")[-2:])
 
 
 def _problems_of(

@@ -92,6 +92,14 @@ MISTAKES = {
         ("version: 1", "version: 1\npolicy: {packs: [.]}"),
         r"gitops.yaml:2: policy.packs\[0\]: .*plain path.*",
     ),
+    "two packs in folders of one name": (
+        ("version: 1", "version: 1\npolicy: {packs: [aws/policy, kubernetes/policy]}"),
+        r"gitops.yaml:2: policy.packs\[1\]: Pulumi cannot tell 'kubernetes/policy' from 'aws/policy': .*",
+    ),
+    "a pack by its folder and by its file": (
+        ("version: 1", "version: 1\npolicy: {packs: [policy, policy/__main__.py]}"),
+        r"gitops.yaml:2: policy.packs\[1\]: Pulumi cannot tell 'policy/__main__.py' from 'policy': .*",
+    ),
     "another ledger": (
         ("version: 1", "version: 1\nledger: {branch: mine}"),
         "gitops.yaml:2: ledger.branch: unknown key 'branch'",

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from gitops.config import FILE
 from gitops.errors import ConfigError, EngineFailed
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # A pack imports its SDK before it answers; a busy machine takes several seconds for that.
 _PATIENCE = 60.0
+_LAST_WORDS = 2.0  # how long to wait for them: what a pack has left in another session may hold the pipe open
 _LEVELS = {0: "advisory", 1: "mandatory", 2: "disabled", 3: "remediate"}  # sdk/proto/pulumi/analyzer.proto
 _SEVERITIES = {0: "", 1: "low", 2: "medium", 3: "high", 4: "critical"}
 _SCOPES = {1: "resource", 2: "stack"}
@@ -122,7 +123,7 @@ def _started(pack: RunnablePack, folder: Path, environment: Mapping[str, str], d
             port = _first_line(process).strip()
             if not port.isdigit():
                 _end(process)
-                said = (process.stderr.read() if process.stderr else b"").decode(errors="replace").strip()
+                said = _rest(process).decode(errors="replace").strip()
                 last = said.splitlines()[-1] if said else "it said nothing"
                 raise EngineFailed(f"Could not {doing}: it told no port: {last}", diagnostics=tuple(said.splitlines()))
             yield f"127.0.0.1:{port}"
@@ -133,15 +134,30 @@ def _started(pack: RunnablePack, folder: Path, environment: Mapping[str, str], d
 def _first_line(process: "subprocess.Popen[bytes]") -> str:
     """The first line of its standard output; what came until then where there is none in time."""
     assert process.stdout is not None  # noqa: S101 - it was started with a pipe
-    deadline, told = time.monotonic() + _PATIENCE, b""
-    with selectors.DefaultSelector() as ready:
-        ready.register(process.stdout, selectors.EVENT_READ)
-        while b"\n" not in told and ready.select(max(0.0, deadline - time.monotonic())):
-            more = os.read(process.stdout.fileno(), 4096)
-            if not more:
-                break
-            told += more
+    told = b""
+    for more in _parts(process.stdout, _PATIENCE):
+        told += more
+        if b"\n" in told:
+            break
     return told.partition(b"\n")[0].decode(errors="replace")
+
+
+def _rest(process: "subprocess.Popen[bytes]") -> bytes:
+    """What an ended pack has written to its standard error."""
+    assert process.stderr is not None  # noqa: S101 - it was started with a pipe
+    return b"".join(_parts(process.stderr, _LAST_WORDS))
+
+
+def _parts(pipe: IO[bytes], patience: float) -> Iterator[bytes]:
+    """What comes through a pipe, until its end or for so many seconds."""
+    deadline = time.monotonic() + patience
+    with selectors.DefaultSelector() as ready:
+        ready.register(pipe, selectors.EVENT_READ)
+        while (left := deadline - time.monotonic()) > 0 and ready.select(left):
+            more = os.read(pipe.fileno(), 4096)
+            if not more:
+                return
+            yield more
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -1,11 +1,16 @@
 """The state of controls: passed is only what ran and passed."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from gitops.flow.compliance import ControlState, Look, Tally, assess
 from gitops.model import EngineRun, Evaluation, PolicyLevel
+from policy.catalogue import ALL
+from policy.exemptions import Exemption
+from policy.pack import exempted
+from policy.rule import Violated
 from tests.support.compliance import BUCKET, DEV, EXEMPT, KEY, LOGS, PACKS, RULES, RUN, dev, finding, prod, rule
 
 FOUND = {one.rule.name: one for one in dev().controls}
@@ -102,3 +107,14 @@ def test_the_gravest_come_first_and_an_environment_without_packs_has_no_control(
     order = [one.state for one in dev().controls]
     assert order == sorted(order, key=list(ControlState).index)
     assert prod().controls == ()
+
+
+def test_the_repository_s_own_pack_s_exemptions_are_understood() -> None:
+    shipped = ALL[0]
+    exemption = Exemption(rule=shipped.name, urn="*", owner="ops", reason="a cache", expires=date(2027, 1, 1))
+    text = f"{shipped.title}\n{exempted(shipped, Violated('it is off'), exemption)}"
+    told = replace(RUN, findings=(finding("versioned", PolicyLevel.ADVISORY, text, BUCKET),))
+    found = assess("dev", [Look(DEV, "c" * 40, told, RULES)])
+    [control] = [one for one in found.controls if one.rule.name == "versioned"]
+    assert [one.exempt for one in control.findings] == [True]
+    assert control.state is ControlState.EXEMPT
