@@ -100,9 +100,12 @@ def run(arguments: Sequence[str] | None = None, world: type[Context] = Context) 
 
 def _system_failed(error: OSError) -> int:
     """Say what the machine refused (a full disk, missing rights) in one line; a reader who left needs no words."""
-    if isinstance(error, BrokenPipeError):
-        # Python flushes standard output once more at its end, and would complain then.
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python flushes standard output once more at its end, would complain then, and end with a code of its own.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
         return 1
     place = f": {error.filename}" if error.filename else ""
     click.echo(f"Failed: {error.strerror or error}{place}", err=True)
