@@ -1,6 +1,8 @@
 """What an account has once, in the simulated AWS: its budgets, its defaults of EC2; and the policies of its buckets."""
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -108,3 +110,18 @@ def test_a_bucket_that_refuses_what_is_not_tls_can_be_read(object_under: Bucket)
 def test_a_bucket_that_refuses_everybody_cannot(object_under: Bucket) -> None:
     with pytest.raises(ClientError, match=r"AccessDenied|Forbidden|403"):
         object_under("for-nobody", Effect="Deny")
+
+
+def test_a_call_that_is_repeated_because_its_answer_was_lost_is_not_done_twice(endpoint: str) -> None:
+    body = b"Action=CreateUser&UserName=once&Version=2010-05-08"
+    scope = "AWS4-HMAC-SHA256 Credential=testing/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
+    answers = []
+    for call in ("first", "first", "second"):
+        headers = {"Authorization": scope, "amz-sdk-invocation-id": call}
+        request = urllib.request.Request(endpoint, body, headers, method="POST")  # noqa: S310 - the emulator
+        try:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310 - the emulator
+                answers.append(answer.status)
+        except urllib.error.HTTPError as error:
+            answers.append(error.code)
+    assert answers == [200, 200, 409]

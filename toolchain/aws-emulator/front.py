@@ -3,7 +3,10 @@
 import io
 import json
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import unescape
@@ -19,7 +22,34 @@ Application = Callable[[Environ, Start], Iterable[bytes]]
 # Region and service are in the signature's scope: Credential=<key>/<date>/<region>/<service>/aws4_request
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([a-z0-9-]+)/(eks|s3)/")
 _BUCKET = re.compile(r"/[a-z0-9.-]+/?")
+_SERVER_ERRORS = 500
+_REMEMBERED = 2000  # answers: far more calls than are made at a time
 _TAG = re.compile(r"<Tag><Key>(.*?)</Key><Value>(.*?)</Value></Tag>")
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A whole answer, to be given once more."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def code(self) -> int:
+        return int(self.status.split()[0])
+
+
+def _collected(application: Application, environ: Environ) -> _Answer:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    parts = application(environ, lambda status, headers, *_: started.append((status, list(headers))))
+    try:
+        body = b"".join(parts)
+    finally:
+        close = getattr(parts, "close", None)
+        if close:
+            close()
+    return _Answer(*started[-1], body)
 
 
 class Front:
@@ -27,8 +57,28 @@ class Front:
 
     def __init__(self, moto: Application) -> None:
         self._moto = moto
+        self._answered: OrderedDict[str, _Answer] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
+        """Answer a call; one that the client repeats, because its answer was lost, is not done again."""
+        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
+        if not call:
+            return self._answer(environ, start)
+        with self._lock:
+            known = self._answered.get(call)
+        if known is None:
+            known = _collected(self._answer, environ)
+            # An answer that asks for another try, as a throttled one does, is no answer.
+            if known.code < _SERVER_ERRORS:
+                with self._lock:
+                    self._answered[call] = known
+                    while len(self._answered) > _REMEMBERED:
+                        self._answered.popitem(last=False)
+        start(known.status, known.headers)
+        return [known.body]
+
+    def _answer(self, environ: Environ, start: Start) -> Iterable[bytes]:
         scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
         if scope is None:
             return self._moto(environ, start)
