@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[2]
 def test_the_story_goes_as_told(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "gitops", "-C", str(REPOSITORY), "demo", "--clean"]
     told = subprocess.run(
-        [*command, "--folder", str(tmp_path / "sandbox")], capture_output=True, text=True, timeout=900, check=False
+        [*command, "--folder", str(tmp_path / "sandbox")], capture_output=True, text=True, timeout=2400, check=False
     )
     assert told.returncode == 0, told.stdout[-4000:] + told.stderr[-2000:]
     assert "✓ the refused apply touched nothing" in told.stdout
