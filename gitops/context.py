@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from gitops.adapters.clock import SystemClock
 from gitops.config import FILE, Config, Environment, parse
 from gitops.errors import ConfigError, UsageError
-from gitops.model import Holder
+from gitops.model import Holder, PolicyPack
 from gitops.ports import (
     Clock,
     CodeHostReader,
@@ -76,6 +76,25 @@ class Context:
                 hint="It names the environments, their branches and their order; see the README.",
             )
         return parse(self.repository.read(commit, FILE))
+
+    def packs(self, commit: str) -> tuple[PolicyPack, ...]:
+        """The policy packs that a commit's gitops.yaml names, read once. Raises GitFailed, ConfigError."""
+        found = self.repository.resolve(commit)
+        if found not in self._packs:
+            from gitops.flow.discover import take_snapshot
+            from gitops.flow.policies import pack_at
+
+            packs: tuple[PolicyPack, ...] = ()
+            if paths := self.config(found).packs:
+                snapshot = take_snapshot(self.repository, found)
+                packs = tuple(pack_at(snapshot, path, line) for path, line in paths.items())
+            self._packs[found] = packs
+        return self._packs[found]
+
+    @cached_property
+    def _packs(self) -> dict[str, tuple[PolicyPack, ...]]:
+        """By full commit, which never changes; each stack's gate asks for the same few, several times."""
+        return {}
 
     def ledger(self) -> Ledger:
         """The ledger on the remote, signed as gitops.yaml of the checked-out commit says. Raises ConfigError."""

@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
-
-from infra.configuration import Reader
-from infra.settings import AwsSettings
+from infra.configuration import Reader, running
+from infra.settings import AwsSettings, aws_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +27,7 @@ class BootstrapSettings:
 
 def load() -> BootstrapSettings:
     """Read the settings of the stack that Pulumi is running; raises `SettingsError`."""
-    return parse(pulumi.get_project(), pulumi.get_stack(), CONFIG.get() or get_config_env())
+    return parse(*running())
 
 
 def parse(project: str, stack: str, values: Mapping[str, str]) -> BootstrapSettings:
@@ -40,11 +37,7 @@ def parse(project: str, stack: str, values: Mapping[str, str]) -> BootstrapSetti
         owner=raw.text("owner"),
         cost_centre=raw.text("costCentre"),
         name_prefix=raw.text("namePrefix"),
-        aws=AwsSettings(
-            region=raw.text("awsRegion"),
-            account_ids=raw.texts("awsAccountIds"),
-            max_retries=raw.integer("awsMaxRetries"),
-        ),
+        aws=aws_settings(raw),
         repository=raw.text("repository"),
         administrators=raw.texts("administrators"),
         emails=raw.any_texts("emails"),

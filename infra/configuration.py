@@ -6,12 +6,19 @@ from enum import StrEnum
 from typing import TypeVar
 
 import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class SettingsError(pulumi.RunError):
     """Configuration that cannot be used; lists every problem found, each with its key, expected type and file."""
+
+
+def running() -> tuple[str, str, Mapping[str, str]]:
+    """Project and stack that Pulumi is running, and all values of its configuration, with full keys."""
+    # pulumi.Config answers for one key at a time, and a misspelled key is only found in the whole.
+    return pulumi.get_project(), pulumi.get_stack(), CONFIG.get() or get_config_env()
 
 
 class Reader:

@@ -1,14 +1,14 @@
 """A PostgreSQL database on RDS."""
 
-import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_aws import cloudwatch, ec2, iam, rds, vpc
+from pulumi_aws import cloudwatch, ec2, iam, rds
 
+from infra.clients import Clients, Entrance, client_group, require_clients
 from infra.inputs import require
 from infra.log_retention import require_retention
 from infra.tags import resource_tags
@@ -18,7 +18,6 @@ _PORT = 5432
 # named after it: a role has 64 letters.
 _IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9]){0,39}")
 _SQL_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_LABEL = re.compile(r"[a-z][a-z0-9-]*")
 # Names that PostgreSQL or RDS keep for themselves.
 _RESERVED_USERS = ("admin", "rdsadmin", "rdsrepladmin", "rds_superuser")
 _MONITORING_SECONDS = (0, 1, 5, 10, 15, 30, 60)
@@ -28,10 +27,6 @@ _INSIGHTS_DAYS = 7
 # Valid to 2061; without it, RDS picks what is the default that day, and clients are told which authority to trust.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 _CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
-# Where a client can come from; an address of the internet never reaches an isolated subnet, and is then a mistake.
-_PRIVATE_RANGES = tuple(
-    ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
-)
 # All can be changed while the database runs. No log_statement: it would log the passwords in CREATE and ALTER ROLE.
 _PARAMETERS: Mapping[str, str] = {
     "log_connections": "1",
@@ -130,44 +125,15 @@ class Database(pulumi.ComponentResource):
 
     def _security_group(self) -> ec2.SecurityGroup:
         args = self._args
-        name = f"{self._name}-clients"
         # Without rules for the way out: a database answers, it never calls.
-        group = ec2.SecurityGroup(
-            name,
-            name=f"{args.identifier}-database",
+        entrance = Entrance(
+            port=_PORT,
+            group_name=f"{args.identifier}-database",
             description="PostgreSQL from named clients",
+            what="PostgreSQL",
             vpc_id=args.vpc_id,
-            tags=resource_tags(name),
-            opts=self._child,
         )
-        for label, client in args.from_security_groups.items():
-            self._admit(group, label, f"PostgreSQL from {label}", security_group_id=client)
-        for cidr in args.from_cidrs:
-            self._admit(group, cidr.replace("/", "-"), f"PostgreSQL from {cidr}", cidr=cidr)
-        return group
-
-    def _admit(
-        self,
-        group: ec2.SecurityGroup,
-        label: str,
-        description: str,
-        *,
-        security_group_id: pulumi.Input[str] | None = None,
-        cidr: str | None = None,
-    ) -> None:
-        name = f"{self._name}-from-{label}"
-        vpc.SecurityGroupIngressRule(
-            name,
-            security_group_id=group.id,
-            description=description,
-            referenced_security_group_id=security_group_id,
-            cidr_ipv4=cidr,
-            ip_protocol="tcp",
-            from_port=_PORT,
-            to_port=_PORT,
-            tags=resource_tags(name),
-            opts=self._child,
-        )
+        return client_group(self._name, entrance, _clients(args), self._child)
 
     def _parameter_group(self) -> rds.ParameterGroup:
         args = self._args
@@ -314,12 +280,8 @@ def _monitoring_trust(args: DatabaseArgs) -> str:
     )
 
 
-def _is_private(cidr: str) -> bool:
-    try:
-        block = ipaddress.IPv4Network(cidr)
-    except ValueError:
-        return False
-    return any(block.subnet_of(private) for private in _PRIVATE_RANGES)
+def _clients(args: DatabaseArgs) -> Clients:
+    return Clients(security_groups=args.from_security_groups, cidrs=args.from_cidrs)
 
 
 def _validate(name: str, args: DatabaseArgs) -> None:
@@ -354,13 +316,4 @@ def _validate(name: str, args: DatabaseArgs) -> None:
         "monitoring_seconds",
         f"one of {', '.join(map(str, _MONITORING_SECONDS))}",
     )
-    check(
-        all(_LABEL.fullmatch(label) for label in args.from_security_groups),
-        "from_security_groups",
-        "named by lower-case letters, digits and hyphens",
-    )
-    check(
-        all(_is_private(cidr) for cidr in args.from_cidrs) and len(set(args.from_cidrs)) == len(args.from_cidrs),
-        "from_cidrs",
-        "different ranges of private IPv4 addresses",
-    )
+    require_clients(name, _clients(args))

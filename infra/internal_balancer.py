@@ -1,19 +1,18 @@
 """An internal application load balancer in front of one group of hosts."""
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_aws import ec2, lb, vpc
+from pulumi_aws import ec2, lb
 
+from infra.clients import Clients, Entrance, client_group, require_clients
 from infra.inputs import require
 from infra.tags import resource_tags
 
 # A load balancer's name has 32 letters, a target group's too, and its port is added to it.
 _NAME = re.compile(r"(?!internal-)[a-z][a-z0-9-]{1,24}[a-z0-9]")
-_LABEL = re.compile(r"[a-z][a-z0-9-]*")
 _HTTP = 80
 _HTTPS = 443
 # TLS 1.2 with forward secrecy, and 1.3:
@@ -25,10 +24,6 @@ _CHECKS_TO_HEALTHY = 2
 # Long enough for a host to restart after patching: one that is unhealthy for longer is replaced, by one without them.
 _CHECKS_TO_UNHEALTHY = 10
 _DRAIN_SECONDS = 60
-# Where a client of an internal load balancer can come from; any other address is a mistake.
-_PRIVATE_RANGES = tuple(
-    ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,44 +90,15 @@ class InternalBalancer(pulumi.ComponentResource):
 
     def _security_group(self) -> ec2.SecurityGroup:
         args = self._args
-        name = f"{self._name}-clients"
         # The way out, to the hosts, is a rule of whoever has the hosts' group.
-        group = ec2.SecurityGroup(
-            name,
-            name=f"{args.balancer_name}-balancer",
+        entrance = Entrance(
+            port=self._listener_port,
+            group_name=f"{args.balancer_name}-balancer",
             description="Load balancer: requests from named clients",
+            what="Requests",
             vpc_id=args.vpc_id,
-            tags=resource_tags(name),
-            opts=self._child,
         )
-        for label, client in args.from_security_groups.items():
-            self._admit(group, label, f"Requests from {label}", security_group_id=client)
-        for cidr in args.from_cidrs:
-            self._admit(group, cidr.replace("/", "-"), f"Requests from {cidr}", cidr=cidr)
-        return group
-
-    def _admit(
-        self,
-        group: ec2.SecurityGroup,
-        label: str,
-        description: str,
-        *,
-        security_group_id: pulumi.Input[str] | None = None,
-        cidr: str | None = None,
-    ) -> None:
-        name = f"{self._name}-from-{label}"
-        vpc.SecurityGroupIngressRule(
-            name,
-            security_group_id=group.id,
-            description=description,
-            referenced_security_group_id=security_group_id,
-            cidr_ipv4=cidr,
-            ip_protocol="tcp",
-            from_port=self._listener_port,
-            to_port=self._listener_port,
-            tags=resource_tags(name),
-            opts=self._child,
-        )
+        return client_group(self._name, entrance, _clients(args), self._child)
 
     def _balancer(self, group: ec2.SecurityGroup) -> lb.LoadBalancer:
         args = self._args
@@ -198,12 +164,8 @@ class InternalBalancer(pulumi.ComponentResource):
         )
 
 
-def _is_private(cidr: str) -> bool:
-    try:
-        block = ipaddress.IPv4Network(cidr)
-    except ValueError:
-        return False
-    return any(block.subnet_of(private) for private in _PRIVATE_RANGES)
+def _clients(args: InternalBalancerArgs) -> Clients:
+    return Clients(security_groups=args.from_security_groups, cidrs=args.from_cidrs)
 
 
 def _validate(name: str, args: InternalBalancerArgs) -> None:
@@ -221,15 +183,4 @@ def _validate(name: str, args: InternalBalancerArgs) -> None:
         "given, or plain_http asked for instead",
         "both" if args.plain_http else "neither",
     )
-    require(
-        all(_LABEL.fullmatch(label) for label in args.from_security_groups),
-        f"{name}.from_security_groups",
-        "named by lower-case letters, digits and hyphens",
-        list(args.from_security_groups),
-    )
-    require(
-        all(_is_private(cidr) for cidr in args.from_cidrs) and len(set(args.from_cidrs)) == len(args.from_cidrs),
-        f"{name}.from_cidrs",
-        "different ranges of private IPv4 addresses",
-        list(args.from_cidrs),
-    )
+    require_clients(name, _clients(args))

@@ -1,11 +1,9 @@
-"""The two providers everything is built with; the default ones are switched off in Pulumi.yaml."""
+"""The AWS provider everything is built with; the default one is switched off in Pulumi.yaml."""
 
 import pulumi_aws as aws
-import pulumi_kubernetes as kubernetes
 
-from infra.cluster import existing_cluster
 from infra.inputs import require
-from infra.settings import AwsSettings, KubernetesSettings
+from infra.settings import AwsSettings
 from infra.tags import default_tags
 
 
@@ -29,8 +27,3 @@ def aws_provider(settings: AwsSettings, *, owner: str, cost_centre: str) -> aws.
         default_tags=aws.ProviderDefaultTagsArgs(tags=default_tags(owner, cost_centre)),
         max_retries=settings.max_retries,
     )
-
-
-def kubernetes_provider(settings: KubernetesSettings) -> kubernetes.Provider:
-    """The Kubernetes provider of a stack, for an existing cluster, named by its context."""
-    return existing_cluster(settings).provider

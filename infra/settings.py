@@ -8,10 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
-
-from infra.configuration import Reader
+from infra.configuration import Reader, running
 
 
 class ClusterKind(StrEnum):
@@ -152,8 +149,14 @@ class Settings:
 
 def load() -> Settings:
     """Read the settings of the stack that Pulumi is running; raises `configuration.SettingsError`."""
-    # pulumi.Config answers for one key at a time, and a misspelled key is only found in the whole.
-    return parse(pulumi.get_project(), pulumi.get_stack(), CONFIG.get() or get_config_env())
+    return parse(*running())
+
+
+def aws_settings(raw: Reader) -> AwsSettings:
+    """Which region and accounts, by the keys that every project has for it."""
+    return AwsSettings(
+        region=raw.text("awsRegion"), account_ids=raw.texts("awsAccountIds"), max_retries=raw.integer("awsMaxRetries")
+    )
 
 
 def parse(project: str, stack: str, values: Mapping[str, str]) -> Settings:
@@ -167,11 +170,7 @@ def parse(project: str, stack: str, values: Mapping[str, str]) -> Settings:
         owner=raw.text("owner"),
         cost_centre=raw.text("costCentre"),
         name_prefix=raw.text("namePrefix"),
-        aws=AwsSettings(
-            region=raw.text("awsRegion"),
-            account_ids=raw.texts("awsAccountIds"),
-            max_retries=raw.integer("awsMaxRetries"),
-        ),
+        aws=aws_settings(raw),
         network=NetworkSettings(
             cidr=raw.text("vpcCidr"),
             zones=raw.texts("zones"),

@@ -10,7 +10,7 @@ import click
 
 from gitops import __version__
 from gitops.commands.duration import WAIT
-from gitops.commands.planning import Program, checked_out, fetched, named, packs_at, side_by_side
+from gitops.commands.planning import Program, checked_out, fetched, named, side_by_side
 from gitops.commands.telling import tell
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
@@ -62,9 +62,7 @@ def _of(context: Context, environment: Environment, request: Request) -> Complia
     undisturbed = Undisturbed(context, context.ledger(), request.wait, tell)
     for commit, stacks in _commits(context, environment, request).items():
         with checked_out(context, commit) as program:
-            packs = Packs(packs_at(context, commit))
-
-            look = partial(_look, program, packs)
+            look = partial(_look, program, Packs(context.packs(commit)))
             for wave in program.in_order(stacks):
                 tell(f"{environment.name}: looking at {', '.join(stack.label for stack in wave)} at {commit[:12]}")
                 looks += undisturbed.previews(partial(side_by_side, look), wave)

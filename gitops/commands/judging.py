@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gitops.commands import unreleased
-from gitops.commands.planning import Program, contains, last_release, packs_at
+from gitops.commands.planning import Program, contains, last_release
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
 from gitops.errors import ConfigError
@@ -125,12 +125,12 @@ class Judge:
 
         Raises ConfigError where the released rules cannot be read.
         """
-        own = _rule_set(self._settings, self._environment, packs_at(self._context, self._commit))
+        own = _rule_set(self._settings, self._environment, self._context.packs(self._commit))
         release = last_release(history, stack, self._environment.name)
         if release is None:
             return (own,)
         settings = self._settings_at(release.commit)
-        packs = packs_at(self._context, release.commit)
+        packs = self._context.packs(release.commit)
         named = [one for one in settings.environments if one.name == self._environment.name]
         holding = settings.environment_of(stack)
         released = [holding] if holding else named

@@ -62,7 +62,7 @@ class Program:
         released: tuple[PolicyPack, ...] = ()
         if release is not None:
             with suppress(GitFailed, ConfigError):
-                released = packs_at(self.context, release.commit)
+                released = self.context.packs(release.commit)
         kept = [pack.path for pack in released if pack.path not in named and exists(self.snapshot, pack.path)]
         lines = {**named, **dict.fromkeys(kept)}
         return Packs(tuple(pack_at(self.snapshot, path, line) for path, line in lines.items()), released, tuple(named))
@@ -175,16 +175,6 @@ def standing_release(context: Context, history: History, stack: Stack, commit: s
 def last_release(history: History, stack: Stack, environment: str) -> Record | None:
     """The release whose rules a change is held to as well: the stack's own, else the newest of the environment."""
     return history.release(stack) or history.newest(Query(kinds=(RecordKind.RELEASE,), environment=environment))
-
-
-def packs_at(context: Context, commit: str) -> tuple[PolicyPack, ...]:
-    """The policy packs that a commit's gitops.yaml names. Raises GitFailed, ConfigError."""
-    found = context.repository.resolve(commit)
-    paths = context.config(found).packs
-    if not paths:
-        return ()
-    snapshot = take_snapshot(context.repository, found)
-    return tuple(pack_at(snapshot, path, line) for path, line in paths.items())
 
 
 def contains(context: Context, commit: str, ancestor: str) -> bool:

@@ -8,12 +8,11 @@ from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking import v1 as networking
-from pulumi_kubernetes.policy import v1 as policy
 from pulumi_kubernetes.rbac import v1 as rbac
 
+from infra.addons.home import home
 from infra.inputs import require
 from infra.kubernetes_inputs import require_image, require_label, require_memory, require_quantity
-from infra.namespace import PodSecurity, pod_security_labels
 from infra.tags import labels, selector_labels
 from infra.traffic import (
     allow_dns,
@@ -25,7 +24,15 @@ from infra.traffic import (
     namespace_peer,
     require_cidr,
 )
-from infra.workloads.pod import container_security, pod_security, resources, scratch_mount, scratch_volume, spread
+from infra.workloads.pod import (
+    container_security,
+    disruption_budget,
+    pod_security,
+    resources,
+    scratch_mount,
+    scratch_volume,
+    spread,
+)
 
 # The only name under which Traefik looks for classes of its own.
 # https://doc.traefik.io/traefik/reference/install-configuration/providers/kubernetes/kubernetes-ingress/
@@ -92,30 +99,13 @@ class Ingress(pulumi.ComponentResource):
         self._args = args
         self._full_name = f"{args.name_prefix}-{name}"
         self._child = pulumi.ResourceOptions(parent=self)
-        namespace = core.Namespace(
-            f"{name}-namespace",
-            metadata=ObjectMetaArgs(
-                name=self._full_name, labels={**labels(name), **pod_security_labels(PodSecurity.RESTRICTED)}
-            ),
-            opts=self._child,
-        )
-        self.namespace = namespace.metadata.apply(lambda metadata: str(metadata.name))
-        account = core.ServiceAccount(
-            f"{name}-account", metadata=self._metadata(), automount_service_account_token=False, opts=self._child
-        )
+        self.namespace, account = home(name, self._full_name, self._child)
         ingress_class = self._class()
         self.class_name = ingress_class.metadata.apply(lambda metadata: str(metadata.name))
         service = self._service()
         needs = [account, ingress_class, *self._rights(), *self._policies(), *self._certificate_config()]
         self._deployment(needs)
-        policy.PodDisruptionBudget(
-            f"{name}-disruption-budget",
-            metadata=self._metadata(),
-            spec=policy.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1, selector=self._selector(), unhealthy_pod_eviction_policy="AlwaysAllow"
-            ),
-            opts=self._child,
-        )
+        disruption_budget(name, self._metadata(), self._child)
         self.address = service.status.apply(_address)
         self.register_outputs({"className": self.class_name, "namespace": self.namespace, "address": self.address})
 

@@ -9,12 +9,11 @@ from pulumi_kubernetes.apps import v1 as apps
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking import v1 as networking
-from pulumi_kubernetes.policy import v1 as policy
 from pulumi_kubernetes.rbac import v1 as rbac
 
+from infra.addons.home import home
 from infra.inputs import require
 from infra.kubernetes_inputs import require_image, require_label, require_memory, require_quantity
-from infra.namespace import PodSecurity, pod_security_labels
 from infra.tags import labels, selector_labels
 from infra.traffic import (
     EgressRule,
@@ -26,7 +25,15 @@ from infra.traffic import (
     ingress_rule,
     require_cidr,
 )
-from infra.workloads.pod import container_security, pod_security, resources, scratch_mount, scratch_volume, spread
+from infra.workloads.pod import (
+    container_security,
+    disruption_budget,
+    pod_security,
+    resources,
+    scratch_mount,
+    scratch_volume,
+    spread,
+)
 
 _GROUP, _VERSION = "metrics.k8s.io", "v1beta1"
 _PORT, _SERVICE_PORT, _KUBELET_PORT = 10250, 443, 10250
@@ -82,17 +89,7 @@ class MetricsServer(pulumi.ComponentResource):
         self._args = args
         self._full_name = f"{args.name_prefix}-{name}"
         self._child = pulumi.ResourceOptions(parent=self)
-        namespace = core.Namespace(
-            f"{name}-namespace",
-            metadata=ObjectMetaArgs(
-                name=self._full_name, labels={**labels(name), **pod_security_labels(PodSecurity.RESTRICTED)}
-            ),
-            opts=self._child,
-        )
-        self.namespace = namespace.metadata.apply(lambda metadata: str(metadata.name))
-        account = core.ServiceAccount(
-            f"{name}-account", metadata=self._metadata(), automount_service_account_token=False, opts=self._child
-        )
+        self.namespace, account = home(name, self._full_name, self._child)
         service = core.Service(
             f"{name}-service",
             metadata=ObjectMetaArgs(
@@ -109,14 +106,7 @@ class MetricsServer(pulumi.ComponentResource):
             opts=self._child,
         )
         deployment = self._deployment([account, *self._rights(), *self._policies()])
-        policy.PodDisruptionBudget(
-            f"{name}-disruption-budget",
-            metadata=self._metadata(),
-            spec=policy.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1, selector=self._selector(), unhealthy_pod_eviction_policy="AlwaysAllow"
-            ),
-            opts=self._child,
-        )
+        disruption_budget(name, self._metadata(), self._child)
         self.api_service = self._api(after=[service, deployment])
         self.register_outputs({"namespace": self.namespace, "apiService": self.api_service})
 

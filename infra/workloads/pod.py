@@ -10,6 +10,7 @@ import pulumi
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking import v1 as networking
+from pulumi_kubernetes.policy import v1 as policy
 
 from infra.inputs import require
 from infra.kubernetes_inputs import public, require_image, require_keys, require_label, require_memory, require_quantity
@@ -234,6 +235,23 @@ def spread(selector: LabelSelectorArgs) -> list[core.TopologySpreadConstraintArg
         )
         for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
     ]
+
+
+def disruption_budget(name: str, metadata: ObjectMetaArgs, opts: pulumi.ResourceOptions) -> None:
+    """Let one pod of the workload be missing at a time.
+
+    By what may be missing, and not by what must stay: a lone pod then never blocks the drain of its node.
+    """
+    policy.PodDisruptionBudget(
+        f"{name}-disruption-budget",
+        metadata=metadata,
+        spec=policy.PodDisruptionBudgetSpecArgs(
+            max_unavailable=1,
+            selector=LabelSelectorArgs(match_labels=selector_labels(name)),
+            unhealthy_pod_eviction_policy="AlwaysAllow",
+        ),
+        opts=opts,
+    )
 
 
 def scratch_volume() -> core.VolumeArgs:

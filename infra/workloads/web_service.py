@@ -9,13 +9,12 @@ from pulumi_kubernetes.autoscaling import v2 as autoscaling
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.networking import v1 as networking
-from pulumi_kubernetes.policy import v1 as policy
 
 from infra.inputs import require
 from infra.kubernetes_inputs import require_host, require_label, require_path, require_port
 from infra.tags import labels, selector_labels
 from infra.traffic import allow_ingress, ingress_rule, namespace_peer
-from infra.workloads.pod import PodArgs, Pods
+from infra.workloads.pod import PodArgs, Pods, disruption_budget
 
 _SERVICE_PORT = 80
 _TARGET_CPU_PERCENT = 70
@@ -84,7 +83,7 @@ class WebService(pulumi.ComponentResource):
             ),
         )
         service = self._service()
-        self._disruption_budget()
+        disruption_budget(name, self._pods.metadata(), self._child)
         self._autoscaler(deployment)
         self.deployment = deployment.metadata.apply(lambda metadata: str(metadata.name))
         self.service = service.metadata.apply(lambda metadata: str(metadata.name))
@@ -182,17 +181,6 @@ class WebService(pulumi.ComponentResource):
                 tls=tls,
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
-        )
-
-    def _disruption_budget(self) -> None:
-        # By what may be missing, and not by what must stay: a lone pod then never blocks the drain of its node.
-        policy.PodDisruptionBudget(
-            f"{self._name}-disruption-budget",
-            metadata=self._pods.metadata(),
-            spec=policy.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1, selector=self._pods.selector(), unhealthy_pod_eviction_policy="AlwaysAllow"
-            ),
-            opts=self._child,
         )
 
     def _autoscaler(self, deployment: apps.Deployment) -> None:

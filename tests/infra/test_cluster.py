@@ -10,7 +10,6 @@ from pulumi_kubernetes.core import v1 as core
 from infra.cluster import Cluster, eks_cluster, existing_cluster
 from infra.eks_cluster import EksCluster
 from infra.inputs import InputError
-from infra.providers import kubernetes_provider
 from infra.settings import KubernetesSettings
 from infra.workload_role import OidcIssuer
 from tests.infra.recording import ISSUER, Recorded, Registration, record
@@ -71,10 +70,6 @@ def test_the_path_of_a_kubeconfig_is_only_recorded_when_it_was_given(monkeypatch
     monkeypatch.setenv("KUBECONFIG", "/home/somebody/.kube/config")
     assert existing().inputs.get("kubeconfig", "") == ""
     assert existing(KubernetesSettings(context="dev", kubeconfig="kube/dev")).inputs["kubeconfig"] == "kube/dev"
-
-
-def test_the_provider_alone_is_that_of_the_existing_cluster() -> None:
-    assert record(lambda: kubernetes_provider(EXISTING)).only("providers:kubernetes").inputs == existing().inputs
 
 
 def test_an_existing_cluster_has_roles_for_pods_if_aws_knows_it() -> None:

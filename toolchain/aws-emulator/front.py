@@ -69,7 +69,7 @@ class Front:
             known = self._answered.get(call)
         if known is None:
             known = _collected(self._answer, environ)
-            # An answer that asks for another try, as a throttled one does, is no answer.
+            # After an error of the server, another try may well succeed.
             if known.code < _SERVER_ERRORS:
                 with self._lock:
                     self._answered[call] = known
