@@ -17,6 +17,7 @@ from gitops.config import FILE, Config, Environment, parse
 from gitops.errors import ConfigError, UsageError
 from gitops.model import Holder, PolicyPack
 from gitops.ports import (
+    Checks,
     Clock,
     CodeHostReader,
     CodeHostWriter,
@@ -25,10 +26,13 @@ from gitops.ports import (
     Leases,
     LedgerReader,
     LedgerWriter,
+    Runs,
 )
 
 if TYPE_CHECKING:
     from gitops.adapters.git_command import GitCommand
+    from gitops.adapters.github.client import Client
+    from gitops.adapters.local_host import LocalHost
     from gitops.adapters.repository import GitRepository
 
 
@@ -126,25 +130,62 @@ class Context:
         return GitLeases(self.git)
 
     @cached_property
-    def host(self) -> CodeHost:
-        """The code host that the remote's address names. Raises UsageError for one we do not know."""
-        # The address as configured: `git remote get-url` would follow url.<base>.insteadOf, which says how to get
-        # there (a mirror on this disk, say) and not what it is.
+    def _address(self) -> str:
+        """The remote's address as configured; `git remote get-url` would follow url.<base>.insteadOf.
+
+        That says how to get there (a mirror on this disk, say) and not what it is.
+        """
         status, configured, _ = self.git.attempt("config", "--get", f"remote.{self.git.remote}.url")
         if status:
             raise UsageError(
                 f"This repository has no remote {self.git.remote!r}, so there is no code host to ask.",
                 hint=f"Add it: git remote add {self.git.remote} ADDRESS",
             )
-        address = configured.decode().strip()
+        return configured.decode().strip()
+
+    @cached_property
+    def _local_host(self) -> "LocalHost | None":
+        """The simulated code host beside a remote on this disk; None for any other remote."""
+        address = self._address
         path = Path(urlsplit(address).path if address.startswith("file://") else address)
-        if path.is_dir():
-            from gitops.adapters.local_host import LocalHost
+        if not path.is_dir():
+            return None
+        from gitops.adapters.local_host import LocalHost
 
-            return LocalHost(path, self.clock)
-        from gitops.adapters.github import GitHub
+        return LocalHost(path, self.clock)
 
-        return GitHub.from_environment(self.environment, address)
+    @cached_property
+    def _github(self) -> "Client":
+        from gitops.adapters.github.client import Client
+
+        return Client.from_environment(self.environment, self._address)
+
+    @cached_property
+    def host(self) -> CodeHost:
+        """The code host that the remote's address names. Raises UsageError for one we do not know."""
+        if self._local_host:
+            return self._local_host
+        from gitops.adapters.github.code_host import GitHub
+
+        return GitHub(self._github)
+
+    @cached_property
+    def checks(self) -> Checks:
+        """What the code host shows beside commits. Raises UsageError for a host that we do not know."""
+        if self._local_host:
+            return self._local_host
+        from gitops.adapters.github.checks import GitHubChecks
+
+        return GitHubChecks(self._github)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The workflow runs of the code host. Raises UsageError for a host that has none."""
+        if self._local_host:
+            raise UsageError("The simulated code host runs no workflows.", hint="Run the verb itself.")
+        from gitops.adapters.github.runs import GitHubRuns
+
+        return GitHubRuns(self._github)
 
     @cached_property
     def engine(self) -> Engine:

@@ -4,7 +4,7 @@ The adapters in `gitops.adapters` implement them on Git, Pulumi, GitHub and the 
 `tests/fakes` implement them in memory. Both pass the contract tests in `tests/contracts`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gitops.model import (
     Change,
+    CheckReport,
     Commit,
     CutOff,
     EngineRun,
@@ -288,6 +289,12 @@ class CodeHostReader(Protocol):
     def members(self, team: str) -> frozenset[str]:
         """Who belongs to the team, named as @organisation/team. Raises CodeHostFailed."""
 
+    def may_write(self, login: str) -> bool:
+        """Whether this account may push to the repository; an account that is gone may not. Raises CodeHostFailed."""
+
+    def labelled(self, label: str) -> tuple[PullRequest, ...]:
+        """The open pull requests that carry a label, without their approvals and people. Raises CodeHostFailed."""
+
 
 class CodeHostWriter(Protocol):
     """What the pipeline tells the code host."""
@@ -295,5 +302,43 @@ class CodeHostWriter(Protocol):
     def comment(self, number: int, marker: str, body: str) -> None:
         """Create the comment that carries `marker`, or replace it where it exists. Raises CodeHostFailed."""
 
+    def reply(self, number: int, body: str) -> None:
+        """One more comment on a pull request, in Markdown. Raises CodeHostFailed."""
+
+    def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
+        """Of the labels `ours`, let the pull request carry exactly `wanted`; others stay. Raises CodeHostFailed."""
+
+    def propose(self, branch: str, base: str, title: str, body: str) -> int:
+        """Open a pull request, or bring title and text of the open one of these branches up to date; its number.
+
+        Raises CodeHostFailed.
+        """
+
     def announce(self, title: str, body: str) -> None:
         """Tell everybody who follows the repository, in Markdown. Raises CodeHostFailed."""
+
+
+class Checks(Protocol):
+    """What the code host shows beside a commit."""
+
+    def report(self, commit: str, report: CheckReport) -> None:
+        """Create the commit's check of that name, or replace it. Raises CodeHostFailed."""
+
+    def findings(self, commit: str, ref: str, sarif: bytes) -> None:
+        """Hand a SARIF document to code scanning. `ref` is `refs/heads/…` or `refs/pull/…`. Raises CodeHostFailed."""
+
+
+class Runs(Protocol):
+    """The workflow runs that carry the pipeline. A workflow is named by its file, such as `apply.yml`."""
+
+    def start(self, workflow: str, branch: str, inputs: Mapping[str, str]) -> None:
+        """Start a workflow on a branch. Raises CodeHostFailed."""
+
+    def start_again(self, workflow: str, commit: str) -> str:
+        """Start the newest run of a workflow for a commit again, with the rights it had; its address.
+
+        Raises CodeHostFailed, also where there is none, or where it is still under way.
+        """
+
+    def has_ended(self, run: str) -> bool | None:
+        """Whether the run of that number is over; None where the host does not know it. Raises CodeHostFailed."""

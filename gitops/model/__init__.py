@@ -55,7 +55,11 @@ from gitops.model.preview import (
     UnknownValue,
 )
 from gitops.model.review import (
+    Annotation,
+    AnnotationLevel,
     Approval,
+    CheckReport,
+    Conclusion,
     Outcome,
     PullRequest,
     RuleResult,
@@ -64,10 +68,14 @@ from gitops.model.review import (
 
 __all__ = [
     "AffectedStack",
+    "Annotation",
+    "AnnotationLevel",
     "Approval",
     "Change",
     "Check",
+    "CheckReport",
     "Commit",
+    "Conclusion",
     "CutOff",
     "Diagnostic",
     "Drift",

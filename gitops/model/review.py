@@ -18,8 +18,9 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request as the pipeline needs it; `merged_as` is the commit it became on `base` (None: open).
+    """A pull request as the pipeline needs it; `merged_as` is the commit it became on `base` (None: it is not merged).
 
+    `closed` is true for one that was closed without a merge.
     `contributors` wrote or committed something in it; the author is one of them. `strangers` did so too, but no account
     goes with their name and address, so each of them may be anybody.
     """
@@ -33,6 +34,8 @@ class PullRequest:
     merged_as: str | None = None
     contributors: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    closed: bool = False
 
 
 class Outcome(StrEnum):
@@ -68,3 +71,48 @@ class Verdict:
             if outcome in outcomes:
                 return outcome
         return Outcome.ALLOW
+
+
+class Conclusion(StrEnum):
+    """How a check on a commit ended. Only `SUCCESS` and `NEUTRAL` let a required check pass."""
+
+    SUCCESS = "success"
+    NEUTRAL = "neutral"
+    FAILURE = "failure"
+    ACTION_REQUIRED = "action_required"
+
+
+class AnnotationLevel(StrEnum):
+    """How loud a remark on a line is."""
+
+    NOTICE = "notice"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A remark on lines of a file of the commit (the first is 1): why it changes something, or what it violates."""
+
+    path: str
+    line: int
+    level: AnnotationLevel
+    title: str
+    message: str
+    last_line: int = 0
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """First and last line."""
+        return self.line, max(self.line, self.last_line)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """One named check on a commit; `summary` is Markdown."""
+
+    name: str
+    conclusion: Conclusion
+    title: str
+    summary: str
+    annotations: tuple[Annotation, ...] = ()

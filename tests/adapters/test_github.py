@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitops.adapters.github import GitHub, repository_of
+from gitops.adapters.github.client import Client, repository_of
+from gitops.adapters.github.code_host import GitHub
 from gitops.errors import CodeHostFailed, UsageError
 from tests.contracts.code_hosts import CodeHost, PeopleOnGitHub, bare_repository
 from tests.workflows.simulated_github import BOT, REPOSITORY, TOKEN, Fault, SimulatedGitHub
@@ -28,7 +29,7 @@ def number(github: SimulatedGitHub) -> int:
 
 
 def adapter(github: SimulatedGitHub, *, retries: int = 0) -> GitHub:
-    return GitHub(REPOSITORY, TOKEN, api=github.url, retries=retries)
+    return GitHub(Client(REPOSITORY, TOKEN, api=github.url, retries=retries))
 
 
 def approvers(github: SimulatedGitHub, number: int) -> list[str]:
@@ -321,17 +322,17 @@ def test_a_github_of_ones_own_is_recognised() -> None:
 
 def test_settings_come_from_the_workflow_environment(github: SimulatedGitHub, number: int) -> None:
     environment = {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": github.url, "GITHUB_REPOSITORY": REPOSITORY}
-    assert GitHub.from_environment(environment, "/a/path").pull_request(number).author == "ada"
+    assert GitHub(Client.from_environment(environment, "/a/path")).pull_request(number).author == "ada"
 
 
 def test_without_a_token_it_says_how_to_get_one() -> None:
     with pytest.raises(CodeHostFailed) as raised:
-        GitHub.from_environment({}, "https://github.com/acme/infrastructure")
+        Client.from_environment({}, "https://github.com/acme/infrastructure")
     assert "gh auth token" in raised.value.hint
     assert not raised.value.retryable
 
 
 def test_a_remote_elsewhere_is_a_usage_error_without_its_password() -> None:
     with pytest.raises(UsageError) as raised:
-        GitHub.from_environment({"GITHUB_TOKEN": "t"}, "https://me:secret@git.example.com/acme/infrastructure")
+        Client.from_environment({"GITHUB_TOKEN": "t"}, "https://me:secret@git.example.com/acme/infrastructure")
     assert "secret" not in raised.value.message

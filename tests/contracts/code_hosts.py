@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from gitops.adapters.clock import SystemClock
-from gitops.adapters.github import GitHub
+from gitops.adapters.github.client import Client
+from gitops.adapters.github.code_host import GitHub
 from gitops.adapters.local_host import LocalHost
 from gitops.ports import CodeHostReader, CodeHostWriter
 from tests.workflows.simulated_github import REPOSITORY, TOKEN, SimulatedGitHub
@@ -96,7 +97,7 @@ def simulated_github(folder: Path) -> Iterator[CodeHost]:
     """The GitHub adapter against the simulated GitHub."""
     remote = bare_repository(folder)
     with SimulatedGitHub(remote) as github:
-        yield CodeHost(GitHub(REPOSITORY, TOKEN, api=github.url, retries=0), PeopleOnGitHub(github), remote)
+        yield CodeHost(GitHub(Client(REPOSITORY, TOKEN, api=github.url, retries=0)), PeopleOnGitHub(github), remote)
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def test_names_are_chosen_and_both_roles_carry_the_boundary() -> None:
 def test_a_session_lasts_as_long_as_the_job_may(workflow: str, kind: str) -> None:
     text = (ROOT / ".github" / "workflows" / f"{workflow}.yml").read_text()
     job = yaml.safe_load(text)["jobs"][workflow]
-    (setup,) = [step for step in job["steps"] if step.get("uses") == "./.github/actions/setup"]
+    (setup,) = [step for step in job["steps"] if step.get("uses") == "./"]
     assert identity().named(":Role", kind).inputs["maxSessionDuration"] == job["timeout-minutes"] * 60
     assert int(setup["with"]["aws-session-seconds"]) == job["timeout-minutes"] * 60
 

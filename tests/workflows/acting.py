@@ -111,7 +111,7 @@ class Act:
 
 def _stand_ins() -> list[str]:
     """Each pinned action with the folder of its simulated one."""
-    files = [*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / ".github/actions").glob("*/action.yml")]
+    files = [*(ROOT / ".github/workflows").glob("*.yml"), ROOT / "action.yml"]
     used = {match for file in files for match in re.findall(r"uses: ([\w-]+/([\w-]+)@\w+)", file.read_text("utf-8"))}
     return [f"{action}={ACTIONS / name}" for action, name in sorted(used)]
 

@@ -66,7 +66,7 @@ def wired(tmp_path: Path) -> Iterator[Wired]:
     (work / "gitops/toolchain/__main__.py").write_text(RECORDING_TOOLCHAIN, encoding="utf-8")
     git(work, "init", "--quiet", "--initial-branch=main")
     git(work, "commit", "--quiet", "--allow-empty", "-m", "Start")
-    subprocess.run(["cp", "-r", ROOT / ".github", work], check=True)
+    subprocess.run(["cp", "-r", ROOT / ".github", ROOT / "action.yml", work], check=True)
     git(work, "add", ".")
     git(work, "commit", "--quiet", "-m", "Bring in the workflows")
     git(tmp_path, "clone", "--quiet", "--bare", str(work), str(remote))
