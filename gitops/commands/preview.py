@@ -103,7 +103,8 @@ def _review(
             tell(f"{stack.label}: {wording.same_inputs(recorded)}")
             plan = replace(recorded, environment=environment.name, commit=head)
             return StackReview(affected, plan, same_as=recorded)
-        return StackReview(affected, program.plan(stack, environment.name, head, packs))
+        plan, graph = program.planned(stack, environment.name, head, packs)
+        return StackReview(affected, plan, graph=graph)
     except EngineFailed as error:
         return StackReview(affected, PreviewFailure(error.message, error.diagnostics, error.hint))
 
