@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from gitops.commands import reporting
 from gitops.commands.affected import default_base, find_affected
 from gitops.commands.duration import WAIT
 from gitops.commands.judging import must_be_readable
@@ -193,6 +194,7 @@ def as_document(review: Review) -> dict[str, object]:
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
 @click.option("--pull-request", type=int, metavar="NUMBER", help="Show it there, and keep the plans for its approvals.")
 @click.option("--fresh", is_flag=True, help="Run each preview, also where nothing moved since one on record.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an HTML report.")
 @WAIT
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the view for people.")
 @click.option("--markdown", is_flag=True, help="Print the comment's Markdown.")
@@ -207,6 +209,7 @@ def command(
     pull_request: int | None,
     fresh: bool,
     wait: int,
+    report: Path | None,
     as_json: bool,
     markdown: bool,
 ) -> None:
@@ -223,9 +226,12 @@ def command(
     gitops preview --base origin/main
     gitops preview --base origin/main --pull-request 5
     gitops preview --environment prod --base origin/prod --head origin/staging
+    gitops preview --base origin/main --report review.html
     """
     review = preview(context, Request(base, head, environment, stacks, pull_request, fresh, wait))
     write_step_summary(review)
+    if report is not None:
+        reporting.write(context, review, report)
     if as_json:
         click.echo(json.dumps(as_document(review), indent=2))
     elif markdown:

@@ -13,10 +13,10 @@ from gitops.flow.plan import STACK_TYPE
 from gitops.flow.wording import Weight
 from gitops.model import ResourceChange, ResourceGraph, ResourceNode
 
-WIDTH, HEIGHT = 232, 46
+WIDTH, HEIGHT = 200, 46
 """Of a box, in pixels."""
 
-_BETWEEN_COLUMNS, _BETWEEN_ROWS, _MARGIN = 64, 14, 12
+_BETWEEN_COLUMNS, _BETWEEN_ROWS, _MARGIN = 44, 14, 12
 _BEND = 6  # what an arrow takes in a column that it passes
 _SWEEPS = 8
 _WHOLE = 24  # a stack of so many resources is shown whole
@@ -83,7 +83,8 @@ def draw(graph: ResourceGraph, changes: Iterable[ResourceChange]) -> Drawing | N
     for change in wording.ordered(changes):
         if wording.weight(change) is not Weight.BOOKKEEPING and change.type != STACK_TYPE:
             changed.setdefault(change.urn, change)
-    nodes = {one.urn: one for one in graph.resources if _is_drawn(one.urn, changed)}
+    resources = sorted(graph.resources, key=lambda one: one.urn)
+    nodes = {one.urn: one for one in resources if _is_drawn(one.urn, changed)}
     if not changed or not nodes:
         return None
     nodes |= {urn: ResourceNode(urn) for urn in changed if urn not in nodes}
@@ -146,8 +147,8 @@ def _placed(
         columns[depths[urn]].append(points[urn])
     ways = {edge: _way(edge, points, depths, columns) for edge in edges}
     _arrange(columns)
-    tops = [_MARGIN, *(round(point.y) + point.height + _BETWEEN_ROWS for column in columns for point in column)]
-    places = {point.urn: (_x(depth), round(point.y)) for depth, row in enumerate(columns) for point in row if point.urn}
+    tops = [_MARGIN, *(int(point.y) + point.height + _BETWEEN_ROWS for column in columns for point in column)]
+    places = {point.urn: (_x(depth), int(point.y)) for depth, row in enumerate(columns) for point in row if point.urn}
     across = max(len(columns), 2)
     for number, urn in enumerate(alone):
         places[urn] = (_x(number % across), max(tops) + number // across * (HEIGHT + _BETWEEN_ROWS))
@@ -215,7 +216,7 @@ def _arrange(columns: Sequence[list[_Point]]) -> None:
     highest = min((column[0].y for column in columns if column), default=0)
     for column in columns:
         for one in column:
-            one.y += _MARGIN - highest
+            one.y = round(one.y + _MARGIN - highest)
 
 
 def _stack(column: Sequence[_Point], wanted: Mapping[int, float] | None = None) -> None:
@@ -236,8 +237,8 @@ def _mean(neighbours: Sequence[_Point], otherwise: float) -> float:
 
 def _bends(way: Sequence[_Point], column: int) -> Iterator[tuple[int, int]]:
     """Out of the right side of the first box, through the columns between, into the left side of the last."""
-    yield _x(column) + WIDTH, round(way[0].middle)
+    yield _x(column) + WIDTH, int(way[0].middle)
     for offset, bend in enumerate(way[1:-1], start=1):
-        yield _x(column + offset), round(bend.middle)
-        yield _x(column + offset) + WIDTH, round(bend.middle)
-    yield _x(column + len(way) - 1), round(way[-1].middle)
+        yield _x(column + offset), int(bend.middle)
+        yield _x(column + offset) + WIDTH, int(bend.middle)
+    yield _x(column + len(way) - 1), int(way[-1].middle)

@@ -46,10 +46,9 @@ LIMIT = 5_000_000
 HISTORY = 20
 """How many of a stack's newest records are shown."""
 
-_TOP, _FRAMES, _CHANGES, _GRAPHS = 600_000, 1_000_000, 2_700_000, 500_000
-_NAMES = _CHANGES * 3 // 4  # each resource is named before one is shown in detail
+_TOP, _FRAMES, _CHANGES, _GRAPHS = 500_000, 1_000_000, 2_800_000, 500_000
 _LEAST_FRAME = 6_000
-_OVERHEAD = 400  # what stands around a resource or a stack
+_AROUND = 80  # bytes around a resource
 _BODY_LINES, _TEXT_LINES = 400, 60
 _OPEN_UP_TO = 30
 _MARK_CLASSES = {Mark.ADD: "add", Mark.DELETE: "del", Mark.CHANGE: "chg", Mark.SAME: "same"}
@@ -246,20 +245,18 @@ def _detail(sections: Sequence[_Section]) -> None:
     room = _CHANGES
     for entry in ordered:
         head = _piece("change_head", entry.change)
-        cost = len(head.encode()) + _OVERHEAD // 2
-        if _CHANGES - room + cost > _NAMES:
-            break
+        room -= len(head.encode()) + _AROUND
+        if room < 0:
+            return
         entry.head = head
-        room -= cost
-    for entry in ordered:
         entry.has_more = entry.change.operation is not Operation.DELETE and bool(entry.change.properties)
-        if not entry.head or not entry.has_more or room < _OVERHEAD:
-            continue
-        body = _body(entry.change)
-        cost = len(body.encode()) + _OVERHEAD // 2
-        if cost <= room:
+    for entry in ordered:
+        if entry.has_more:
+            body = _body(entry.change)
+            room -= len(body.encode())
+            if room < 0:
+                return
             entry.body, entry.is_open = body, few and wording.weight(entry.change) not in _FOLDED
-            room -= cost
 
 
 def _body(change: ResourceChange) -> Markup:
@@ -277,7 +274,8 @@ def _draw(sections: Sequence[_Section]) -> None:
         drawn = drawing.draw(section.review.graph, section.review.changes)
         anchors = {one.change.urn: one.anchor for one in reversed(section.entries) if one.head}
         if drawn is None:
-            section.graph_note = "" if section.review.graph.resources else _NO_GRAPH
+            if not section.review.graph.resources:
+                section.graph_note = _SPARED if section.review.same_as else _UNKNOWN
             continue
         graph = _piece("graph", (section, drawn, anchors))
         if len(graph.encode()) > room:
@@ -287,7 +285,8 @@ def _draw(sections: Sequence[_Section]) -> None:
         room -= len(graph.encode())
 
 
-_NO_GRAPH = "No preview ran for this review, and records keep no graph. A preview with --fresh shows it."
+_SPARED = "No preview ran for this review, and records keep no graph. A preview with --fresh shows it."
+_UNKNOWN = "It is not known here how the resources depend on each other."
 
 
 def _some(macro: str, items: Sequence[Item], room: int) -> _Some:

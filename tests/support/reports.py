@@ -63,9 +63,7 @@ def graph() -> ResourceGraph:
             *(node(*subnet, (VPC, "main")) for subnet in subnets),
             node(SUBNETS, "orders", *subnets, parent=("shop:infra:Database", "orders")),
             node(KEY, "data"),
-            node(
-                DATABASE, "orders", (SUBNETS, "orders"), (KEY, "data"), parent=("shop:infra:Database", "orders")
-            ),
+            node(DATABASE, "orders", (SUBNETS, "orders"), (KEY, "data"), parent=("shop:infra:Database", "orders")),
             node(SECRET, "web-database", (DATABASE, "orders")),
             node(DEPLOYMENT, "web", (SECRET, "web-database")),
             node(SCALER, "web-autoscaler", (DEPLOYMENT, "web")),
@@ -79,7 +77,7 @@ def graph() -> ResourceGraph:
 
 
 def sample() -> Review:
-    """One stack with a bit of everything, one whose preview failed not, one that only reads, and a quiet one."""
+    """A stack with a bit of everything, one with a single change, and a quiet one."""
     one, two = SecretValue("5ec2e7d16e57one"), SecretValue("5ec2e7d16e57two")
     spec = {"template": {"spec": {"containers": [{"name": "web", "image": "registry.example/shop/web:1.42.0"}]}}}
     after = {"template": {"spec": {"containers": [{"name": "web", "image": "registry.example/shop/web:1.43.1"}]}}}
@@ -126,7 +124,7 @@ def sample() -> Review:
             pack,
             "s3-access-logged",
             PolicyLevel.ADVISORY,
-            "S3 buckets log access.\n[medium] no logging is configured. Remedy: name a bucket in `logging`. (FSBP S3.9)",
+            "S3 buckets log access.\n[medium] no logging is configured. Remedy: name a bucket in `logging`.",
             urn(BUCKET, "exports"),
         ),
         PolicyFinding(
