@@ -121,6 +121,8 @@ class GitHub:
             merged_as=found.merge_commit_sha if found.merged_at else None,
             contributors=contributors,
             strangers=strangers,
+            # A fork that was deleted leaves no repository behind.
+            from_fork=found.head.repo is None or found.head.repo.full_name != found.base.repo.full_name,
         )
 
     def _contributors(self, found: "github.PullRequest.PullRequest") -> tuple[tuple[str, ...], tuple[str, ...]]:
