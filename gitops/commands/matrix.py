@@ -125,7 +125,7 @@ def _seconds(history: History, stacks: Collection[Stack], kind: RecordKind) -> M
 
 
 def as_outputs(found: Matrix) -> Mapping[str, str]:
-    """What the jobs of a workflow read, as `needs.….outputs`. Each leg is `{"number": …, "title": …, "stacks": […]}`."""
+    """What the jobs of a workflow read as `needs.….outputs`; each leg is `{"number": …, "title": …, "stacks": […]}`."""
     waves = [_legs(wave) for wave in found.waves]
     every = _legs([leg for wave in found.waves for leg in wave])
     alone = len(waves) == 1 and len(waves[0]) == 1

@@ -1,5 +1,7 @@
 """Which stacks go to which machine: no more machines than pay, nothing left out, nothing before what it reads from."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,7 +66,7 @@ def test_a_chain_alone_gains_nothing_from_more_machines() -> None:
 
 
 def test_more_waves_than_jobs_end_on_one_machine_that_orders_them_itself() -> None:
-    chain = {later: frozenset({earlier}) for earlier, later in zip(MANY[:8], MANY[1:9], strict=True)}
+    chain = {later: frozenset({earlier}) for earlier, later in itertools.pairwise(MANY[:9])}
     stacks = (*MANY[:9], *MANY[20:30])
     found = legs.apply_waves(stacks, chain, dict.fromkeys(stacks, 3600.0), most=20)
     assert len(found) == legs.WAVES
