@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from gitops import __version__
-from gitops.commands import publishing
+from gitops.commands import publishing, reporting
 from gitops.commands import scope as scopes
 from gitops.commands.judging import Judge
 from gitops.commands.scope import Scope
@@ -82,6 +82,7 @@ def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
     scope = scopes.find(context, history, (request.base, request.head), request.environment)
     found = combined(context, scope, request.files)
     publishing.write_step_summary(found)
+    terminal.console(sys.stdout).print(terminal.review(found))
     publishing.end(found)
     gate = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)
     return {
@@ -152,6 +153,7 @@ def _has_remarks(result: object) -> bool:
 @click.option("--head", metavar="COMMIT", required=True, help="The commit with the change.")
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
 @click.option("--pull-request", type=int, metavar="NUMBER", required=True, help="Where to show it.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an HTML report.")
 @click.option("--queued", is_flag=True, help="The head is what a merge queue would merge: judge it, and keep nothing.")
 @click.pass_obj
 def command(
@@ -162,6 +164,7 @@ def command(
     head: str,
     environment: str | None,
     pull_request: int,
+    report: Path | None,
     queued: bool,
 ) -> None:
     """Show a pull request what `gitops preview --output` found out on one or several machines, and keep its plans.
@@ -180,6 +183,8 @@ def command(
         _must_be_allowed(judge(context, request))
         return
     found = review(context, request)
+    if report is not None:
+        reporting.write(context, found, report)
     publishing.write_step_summary(found)
     terminal.console(sys.stdout).print(terminal.review(found))
     publishing.end(found)
