@@ -76,20 +76,29 @@ def combined(context: Context, scope: Scope, files: Iterable[Path]) -> Review:
 def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
     """The gate's answer, by stack, to what a merge queue would merge, for the last of its pull requests.
 
-    Raises Failed where a file cannot be read or a preview failed.
+    It is the check of the merge as well. Raises Failed where a file cannot be read or a preview failed, CodeHostFailed
+    when the check cannot be written.
     """
     history = context.ledger().history()
     scope = scopes.find(context, history, (request.base, request.head), request.environment)
     found = combined(context, scope, request.files)
     publishing.write_step_summary(found)
     terminal.console(sys.stdout).print(terminal.review(found))
-    publishing.end(found)
     gate = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)
-    return {
+    verdicts = {
         one.stack.label: gate.decide(one.result, history, resumed=False)[0]
         for one in found.ordered()
         if isinstance(one.result, Plan)
     }
+    allowed = all(verdict.outcome is Outcome.ALLOW for verdict in verdicts.values())
+    conclusion = _conclusion(found) if allowed else Conclusion.FAILURE
+    title = (
+        comment.title(found) if allowed else f"{found.environment}: not what was approved on #{request.pull_request}"
+    )
+    report = CheckReport(comment.check_name(found.environment), conclusion, title, comment.render(found))
+    context.checks.report(found.head, report)
+    publishing.end(found)
+    return verdicts
 
 
 def _content(file: Path) -> bytes:
@@ -106,7 +115,9 @@ def _beside(context: Context, scope: Scope, found: Review, number: int) -> None:
     places = _places(context, scope, found)
     remarks = annotations.annotations(found, places)
     title = comment.title(found)
-    report = CheckReport(f"gitops {found.environment}", _conclusion(found), title, comment.render(found), remarks)
+    report = CheckReport(
+        comment.check_name(found.environment), _conclusion(found), title, comment.render(found), remarks
+    )
     document = json.dumps(sarif.of_review(found, places, __version__)).encode()
     steps: Mapping[str, Callable[[], None]] = {
         "The label": lambda: context.host.label(number, [DESTRUCTIVE] if destroys else [], [DESTRUCTIVE]),

@@ -116,6 +116,11 @@ def marker(environment: str) -> str:
     return f"<!-- gitops:preview:{''.join(c if c.isalnum() or c in '._-' else '_' for c in environment)} -->"
 
 
+def check_name(environment: str) -> str:
+    """What the check on a commit is called; branch rules require it by this name."""
+    return f"gitops {environment}"
+
+
 def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
     """The whole comment, at most `limit` bytes of UTF-8 (at least 20,000 are needed for a faithful index)."""
     stacks = review.ordered()
