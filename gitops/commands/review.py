@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -91,11 +91,10 @@ def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
         if isinstance(one.result, Plan)
     }
     allowed = all(verdict.outcome is Outcome.ALLOW for verdict in verdicts.values())
-    conclusion = _conclusion(found) if allowed else Conclusion.FAILURE
-    title = (
-        comment.title(found) if allowed else f"{found.environment}: not what was approved on #{request.pull_request}"
-    )
-    report = CheckReport(comment.check_name(found.environment), conclusion, title, comment.render(found))
+    report = _check(found)
+    if not allowed:
+        title = f"{found.environment}: not what was approved on #{request.pull_request}"
+        report = replace(report, conclusion=Conclusion.FAILURE, title=title)
     context.checks.report(found.head, report)
     publishing.end(found)
     return verdicts
@@ -113,11 +112,7 @@ def _beside(context: Context, scope: Scope, found: Review, number: int) -> None:
     """What helps to read the review, and carries nothing of the promise: where it fails, that is told, and no more."""
     destroys = any(change.operation.destroys for one in found.stacks for change in one.changes)
     places = _places(context, scope, found)
-    remarks = annotations.annotations(found, places)
-    title = comment.title(found)
-    report = CheckReport(
-        comment.check_name(found.environment), _conclusion(found), title, comment.render(found), remarks
-    )
+    report = replace(_check(found), annotations=annotations.annotations(found, places))
     document = json.dumps(sarif.of_review(found, places, __version__)).encode()
     steps: Mapping[str, Callable[[], None]] = {
         "The label": lambda: context.host.label(number, [DESTRUCTIVE] if destroys else [], [DESTRUCTIVE]),
@@ -131,10 +126,11 @@ def _beside(context: Context, scope: Scope, found: Review, number: int) -> None:
             tell(f"{what} could not be brought up to date: {error.message}. {error.hint}")
 
 
-def _conclusion(found: Review) -> Conclusion:
-    if any(not isinstance(one.result, Plan) or one.result.violations for one in found.stacks):
-        return Conclusion.FAILURE
-    return Conclusion.SUCCESS
+def _check(found: Review) -> CheckReport:
+    """The check that branch rules require, without remarks."""
+    fails = any(not isinstance(one.result, Plan) or one.result.violations for one in found.stacks)
+    conclusion = Conclusion.FAILURE if fails else Conclusion.SUCCESS
+    return CheckReport(comment.check_name(found.environment), conclusion, comment.title(found), comment.render(found))
 
 
 def _places(context: Context, scope: Scope, found: Review) -> Places:
