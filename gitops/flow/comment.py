@@ -60,13 +60,15 @@ class PreviewFailure:
 class StackReview:
     """What a change does to one affected stack. `same_as`: the plan on record that made a preview needless.
 
-    `packs` are the policy packs that are not as they are released. `graph` is empty where no preview ran.
+    `packs` are the policy packs that are not as they are released; `seconds`, what the preview took (0: none ran).
+    `graph` is empty where no preview ran.
     """
 
     affected: AffectedStack
     result: Plan | PreviewFailure
     same_as: Plan | None = None
     packs: tuple[PackChange, ...] = ()
+    seconds: int = 0
     graph: ResourceGraph = field(default_factory=ResourceGraph)
 
     @property
@@ -114,6 +116,11 @@ def marker(environment: str) -> str:
     return f"<!-- gitops:preview:{''.join(c if c.isalnum() or c in '._-' else '_' for c in environment)} -->"
 
 
+def check_name(environment: str) -> str:
+    """What the check on a commit is called; branch rules require it by this name."""
+    return f"gitops {environment}"
+
+
 def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
     """The whole comment, at most `limit` bytes of UTF-8 (at least 20,000 are needed for a faithful index)."""
     stacks = review.ordered()
@@ -132,6 +139,12 @@ def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
         else []
     )
     return "\n".join([*top, *index, *(line for section in sections for line in section), *more, *bottom])
+
+
+def title(review: Review) -> str:
+    """The verdict in one line of plain text."""
+    failed = sum(isinstance(s.result, PreviewFailure) for s in review.stacks)
+    return wording.headline(review.environment, _all_changes(review.stacks), failed)
 
 
 def _order(review: StackReview) -> tuple[int, Stack]:
