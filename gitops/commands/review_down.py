@@ -152,7 +152,7 @@ class _Sweeping:
                 return Result(stack, Done.KEPT, "somebody used it meanwhile")
             tell(f"{stack.label}: destroying it, since {reason}")
             self._settle(work, lease, history)
-            _destroy(work, lease)
+            _destroy(work, lease, reason)
             if use is not None:  # nobody wants to hear of a stack that nobody knows
                 gone = comments.Gone(stack.label, context.clock.now(), reason, self.site.review.label)
                 tell_host(self.site, number, gone)
@@ -172,7 +172,7 @@ class _Sweeping:
             applying.settle(work, lease, history, told=self.told)
 
 
-def _destroy(work: Work, lease: Held) -> None:
+def _destroy(work: Work, lease: Held, why: str) -> None:
     """Destroy the leased stack, between two records. Raises EngineFailed, Failed when the lease is lost."""
     context, stack = work.context, lease.stack
 
@@ -191,7 +191,7 @@ def _destroy(work: Work, lease: Held) -> None:
             lease.append(work.ledger, work.make(RecordKind.DESTROY_FAILED, stack, {"message": message, **left}))
             raise
         try:
-            lease.append(work.ledger, work.make(RecordKind.DESTROYED, stack))
+            lease.append(work.ledger, work.make(RecordKind.DESTROYED, stack, {"why": why}))
         except GitFailed as error:
             raise Failed(
                 f"{stack.label} was destroyed, but that could not be recorded: {error.message}",

@@ -63,7 +63,8 @@ def site_here(context: Context) -> Site | None:
     head = context.repository.resolve("HEAD")
     if context.config(head).review_stacks is None:
         return None
-    return site_on(context, _site(context, head).held_by.branch)
+    newest = fetched(context, _site(context, head).held_by.branch)
+    return _site(context, newest) if context.config(newest).review_stacks else None
 
 
 def _site(context: Context, commit: str) -> Site:

@@ -114,7 +114,9 @@ class DestroyStarted:
 
 @dataclass(frozen=True, slots=True)
 class Destroyed:
-    """Written when the stack and all that it had is gone."""
+    """Written when the stack and all that it had is gone; `why` it had to go."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
