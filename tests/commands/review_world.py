@@ -1,16 +1,12 @@
 """A world whose gitops.yaml has review stacks, with the labels and rights that a code host keeps."""
 
-from dataclasses import replace
-
-from gitops.adapters.local_host import LocalHost
 from gitops.commands import review_down, review_up
 from gitops.commands.review_down import Result, Row
 from gitops.commands.review_site import Site, site_here
 from gitops.context import Context
-from gitops.errors import CodeHostFailed
 from gitops.flow.review_comment import MARKER
-from gitops.model import PullRequest
 from tests.commands.world import World
+from tests.fakes.labelling_host import LabellingHost
 
 LABEL = "review stack"
 GITOPS = f"""version: 1
@@ -25,30 +21,6 @@ review_stacks:
   most: 2
   config: {{"shop:prefix": "shop-{{number}}"}}
 """
-
-
-class LabellingHost(LocalHost):
-    """A simulated host with labels, closed pull requests, and people who may not write."""
-
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
-        self.labels: dict[int, tuple[str, ...]] = {}
-        self.closed: set[int] = set()
-        self.strangers: set[str] = set()
-        self.is_down = False
-
-    def pull_request(self, number: int) -> PullRequest:
-        found = super().pull_request(number)
-        return replace(found, labels=self.labels.get(number, ()), closed=number in self.closed)
-
-    def may_write(self, login: str) -> bool:
-        return login not in self.strangers
-
-    def labelled(self, label: str) -> tuple[PullRequest, ...]:
-        if self.is_down:
-            raise CodeHostFailed("The code host is down")
-        found = [self.pull_request(one.number) for one in self.entries()]
-        return tuple(one for one in found if label in one.labels and not one.closed and not one.merged_as)
 
 
 class ReviewWorld(World):
