@@ -146,7 +146,7 @@ def apply(run: Work, ready: Ready) -> tuple[Check, ...]:
         raise Failed(
             f"{stack.label} was applied, but is no release: "
             + "; ".join(f"{check.name}: {check.detail}" for check in failed),
-            hint="Nothing is promoted from it. Mend it with another pull request, or run `gitops up` to verify again.",
+            hint="Nothing is promoted from it. Mend it with another change, or run the same command to verify again.",
         )
     ready.lease.append(run.ledger, run.make(RecordKind.RELEASE, stack, body))
     return checks
@@ -201,7 +201,7 @@ def _start(run: Work, ready: Ready) -> None:
         _touched_nothing(run, ready, "the state moved while it was being previewed")
         raise Refused(
             f"The state of {stack.label} moved while it was being previewed; nothing was touched.",
-            hint="Somebody else works on this stack outside of the pipeline. Run `gitops up` again.",
+            hint="Somebody else works on this stack outside of the pipeline. Run the same command again.",
         )
 
 

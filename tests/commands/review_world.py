@@ -5,10 +5,11 @@ from gitops.commands.review_down import Result, Row
 from gitops.commands.review_site import Site, site_here
 from gitops.context import Context
 from gitops.flow.review_comment import MARKER
-from tests.commands.world import World
+from tests.commands.world import World, wanting
 from tests.fakes.labelling_host import LabellingHost
 
 LABEL = "review stack"
+BIGGER = {"Pulumi.dev.yaml": wanting(web=20)}
 GITOPS = f"""version: 1
 lease: {{duration: 3s}}
 environments:
@@ -69,3 +70,8 @@ class ReviewWorld(World):
         found = [body for body in self.people.comments(number) if body.startswith(MARKER)]
         assert len(found) <= 1
         return "".join(found)
+
+
+def kinds_of(world: ReviewWorld, number: int) -> list[str]:
+    """What the ledger tells of a pull request's stack."""
+    return [one.kind.value for one in world.records if one.stack == f"shop/review-{number}"]

@@ -1,5 +1,6 @@
 """Review stacks on the real Pulumi CLI: up, again, secrets of the copied config, expiry, orphans, killed runs."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import psutil
 import pytest
 import yaml
 from moto.server import ThreadedMotoServer
@@ -169,6 +171,25 @@ def test_what_a_killed_up_left_is_settled_and_destroyed_by_the_sweep(journey: Re
     assert journey.stacks == ()
     assert journey.tiny.things == {}
     assert '"leases": []' in journey.gitops("status", "--json")
+
+
+@pytest.mark.parametrize("whole_tree", [True, False], ids=["with all it started", "gitops alone"])
+def test_what_a_killed_down_left_is_finished_by_the_sweep(journey: Reviewed, whole_tree: bool) -> None:
+    journey.push({"wanted.json": json.dumps({"things": {"a": {"size": 1, "lingers": 5}, "b": {"size": 2}}})})
+    journey.review_stack("up", "--pull-request", "1")
+    process = journey.start("review-stack", "down", "--pull-request", "1")
+    wait_until((journey.tiny.root / "things" / ".leaving").exists)
+    children = psutil.Process(process.pid).children(recursive=True) if whole_tree else []
+    for victim in [process.pid, *(child.pid for child in children)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+    process.communicate()
+    time.sleep(11)
+    told = journey.review_stack("sweep")
+    assert "it was being destroyed, and that did not come to its end" in told
+    assert journey.stacks == ()
+    assert journey.tiny.things == {}
+    assert journey.kinds[-1] == RecordKind.DESTROYED.value
 
 
 def test_a_protected_thing_is_left_and_told(journey: Reviewed) -> None:

@@ -100,6 +100,14 @@ def test_no_run_is_cancelled_and_each_pull_request_has_a_queue_of_its_own() -> N
     assert "github.event.pull_request.number" in concurrency["group"]
 
 
+@pytest.mark.parametrize("name", ["up", "down", "sweep"])
+def test_each_job_checks_out_sets_up_and_runs_one_verb(name: str) -> None:
+    checkout, set_up, verb = load("review-stack.yml")["jobs"][name]["steps"]
+    assert checkout["with"]["persist-credentials"] is False
+    assert set_up["uses"] == "./"
+    assert verb["run"].startswith(f"gitops review-stack {name}")
+
+
 def test_every_job_is_of_the_review_environment_and_none_other() -> None:
     jobs = load("review-stack.yml")["jobs"]
     assert {job["environment"]["name"] for job in jobs.values()} == {"review"}
