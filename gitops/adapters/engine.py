@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gitops.adapters import leftovers, plugins, policy_packs, repair, scratch
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
-from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, stack_settings
+from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, project_name, stack_settings
 from gitops.errors import EngineFailed, Interrupted
 from gitops.flow import options, policies, reuse, values
 from gitops.flow import plan as plans
@@ -192,8 +192,13 @@ class PulumiEngine:
 
     def stacks(self, folder: Path) -> tuple[str, ...]:
         """See `EngineReader.stacks`."""
-        listed = self._process.must(folder, ["stack", "ls", "--json"], "list the stacks in the state backend")
-        return tuple(sorted(str(entry.get("name", "")).rsplit("/", 1)[-1] for entry in json.loads(listed)))
+        finished = self._process.run(folder, ["stack", "ls", "--json"])
+        if finished.code == 0:
+            return tuple(sorted(str(one.get("name", "")).rsplit("/", 1)[-1] for one in json.loads(finished.output)))
+        found = leftovers.stacks_by_files(leftovers.backend_of(self._process), project_name(folder))
+        if found is None:
+            raise failure("list the stacks in the state backend", finished)
+        return found
 
     def destroy(
         self,
