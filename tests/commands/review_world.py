@@ -3,10 +3,8 @@
 from gitops.commands import review_down, review_up
 from gitops.commands.review_down import Result, Row
 from gitops.commands.review_site import Site, site_here
-from gitops.context import Context
 from gitops.flow.review_comment import MARKER
 from tests.commands.world import World, wanting
-from tests.fakes.labelling_host import LabellingHost
 
 LABEL = "review stack"
 BIGGER = {"Pulumi.dev.yaml": wanting(web=20)}
@@ -29,19 +27,17 @@ class ReviewWorld(World):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.people = LabellingHost(self.remote, self.clock)
         self.push_to_main({"gitops.yaml": GITOPS})
-
-    def context(self, name: str = "ada", **environment: str) -> Context:
-        made = super().context(name, **environment)
-        made.host = self.people  # type: ignore[assignment] # the rest of the port comes with the real hosts
-        return made
 
     def labelled(self, files: dict[str, str | None], branch: str = "feature") -> int:
         """A pull request with these files and the label."""
         number = self.open(files, branch)
-        self.people.labels[number] = (LABEL,)
+        self.label(number)
         return number
+
+    def label(self, number: int, *labels: str) -> None:
+        """Put the label on, or have it carry exactly these others."""
+        self.host.label(number, labels or (LABEL,), (LABEL,))
 
     def raise_up(self, number: int) -> review_up.Result:
         """Its review stack, up."""
@@ -67,7 +63,7 @@ class ReviewWorld(World):
 
     def comment_on(self, number: int) -> str:
         """The one comment about its review stack; empty where there is none."""
-        found = [body for body in self.people.comments(number) if body.startswith(MARKER)]
+        found = [body for body in self.host.comments(number) if body.startswith(MARKER)]
         assert len(found) <= 1
         return "".join(found)
 

@@ -8,13 +8,14 @@ import pytest
 import yaml
 
 from gitops.adapters.leases import GitLeases
+from gitops.adapters.local_host import LocalHost
 from gitops.commands import review_stack
 from gitops.errors import ConfigError, EngineFailed, Refused, UsageError, Waiting
 from gitops.flow import lease as leases
 from gitops.flow.record import Query
 from gitops.model import Holder, RecordKind, SecretValue, Stack
 from gitops.review_stacks import ENVIRONMENT
-from tests.commands.review_world import BIGGER, GITOPS, LABEL, ReviewWorld, kinds_of
+from tests.commands.review_world import BIGGER, GITOPS, ReviewWorld, kinds_of
 from tests.commands.world import wanting
 from tests.fakes.policies import pack
 from tests.support.git import git
@@ -85,10 +86,9 @@ def test_no_environment_sees_what_happens_to_it(world: ReviewWorld) -> None:
 
 
 REFUSALS = {
-    "no label": (lambda world, _number: world.people.labels.clear(), "does not carry the label 'review stack'"),
-    "closed": (lambda world, number: world.people.closed.add(number), "is not open"),
-    "a stranger's": (lambda world, _number: world.people.strangers.add("ada"), "who may not push"),
-    "merged": (lambda world, number: world.people.merge(number), "is not open"),
+    "no label": (lambda world, number: world.label(number, "bug"), "does not carry the label 'review stack'"),
+    "closed": (lambda world, number: world.host.close(number), "is not open"),
+    "merged": (lambda world, number: world.host.merge(number), "is not open"),
 }
 
 
@@ -102,9 +102,17 @@ def test_it_is_for_open_labelled_pull_requests_of_those_who_may_push(world: Revi
     assert (world.engine.previews, world.records, world.comment_on(number)) == ([], (), "")
 
 
+def test_its_author_must_be_somebody_who_may_push(world: ReviewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = world.labelled(BIGGER)
+    monkeypatch.setattr(LocalHost, "may_write", lambda _host, login: login != "ada")
+    with pytest.raises(Refused, match="is by ada, who may not push"):
+        world.raise_up(number)
+    assert world.engine.previews == []
+
+
 def test_a_fork_gets_none(world: ReviewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     number = world.labelled(BIGGER)
-    pull_request = world.people.pull_request(number)
+    pull_request = world.host.pull_request(number)
     # The host has the fork's commits below refs/pull/, and its branches are not branches here.
     git(world.remote, "update-ref", f"refs/pull/{number}/head", pull_request.head)
     git(world.remote, "update-ref", "-d", "refs/heads/feature")
@@ -116,8 +124,8 @@ def test_a_fork_gets_none(world: ReviewWorld, monkeypatch: pytest.MonkeyPatch) -
 def test_one_into_another_branch_gets_none(world: ReviewWorld) -> None:
     git(world.clone, "push", "--quiet", "--force", "origin", "origin/main:prod")
     world.commit(BIGGER)
-    number = world.people.open("feature", "prod", title="Change", author="ada")
-    world.people.labels[number] = (LABEL,)
+    number = world.host.open("feature", "prod", title="Change", author="ada")
+    world.label(number)
     with pytest.raises(Refused, match="goes into prod, and review stacks are like shop/dev, which follows main"):
         world.raise_up(number)
 

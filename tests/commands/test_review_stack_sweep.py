@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from gitops.adapters.leases import GitLeases
+from gitops.adapters.local_host import LocalHost
 from gitops.commands import review_stack
 from gitops.errors import CodeHostFailed, Failed, Waiting
 from gitops.flow import lease as leases
 from gitops.flow import record as records
 from gitops.model import Holder, RecordKind, Stack
 from gitops.review_stacks import ENVIRONMENT
-from tests.commands.review_world import BIGGER, LABEL, ReviewWorld, kinds_of
+from tests.commands.review_world import BIGGER, ReviewWorld, kinds_of
 
 LATER = timedelta(hours=25)
 
@@ -40,9 +41,9 @@ def test_what_is_still_wanted_stays(world: ReviewWorld) -> None:
 
 
 ENDS = {
-    "closed": lambda world: world.people.closed.add(1),
-    "unlabelled": lambda world: world.people.labels.update({1: ("bug",)}),
-    "merged": lambda world: world.people.merge(1),
+    "closed": lambda world: world.host.close(1),
+    "unlabelled": lambda world: world.label(1, "bug"),
+    "merged": lambda world: world.host.merge(1),
     "expired": lambda world: world.clock.advance(LATER.total_seconds()),
 }
 
@@ -104,23 +105,26 @@ def test_one_that_somebody_works_on_is_left_for_the_next_time(world: ReviewWorld
 def test_one_that_is_claimed_while_we_waited_for_it_stays(world: ReviewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     number = world.labelled(BIGGER)
     world.raise_up(number)
-    world.people.labels.clear()
-    asked, labelled = [], world.people.labelled
+    world.label(number, "bug")
+    asked, labelled = [], LocalHost.labelled
 
-    def ask(label: str) -> object:
+    def ask(host: LocalHost, label: str) -> object:
         asked.append(label)
         if len(asked) > 1:
-            world.people.labels[number] = (LABEL,)
-        return labelled(label)
+            world.label(number)
+        return labelled(host, label)
 
-    monkeypatch.setattr(world.people, "labelled", ask)
+    monkeypatch.setattr(LocalHost, "labelled", ask)
     assert world.sweep() == {"review-1": "kept"}
     assert "review-1" in world.engine.states
 
 
-def test_nothing_is_swept_while_the_host_cannot_be_asked(world: ReviewWorld) -> None:
+def test_nothing_is_swept_while_the_host_cannot_be_asked(world: ReviewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(_host: LocalHost, _label: str) -> object:
+        raise CodeHostFailed("The code host is down")
+
     world.engine.states["review-3"] = {"web": 1}
-    world.people.is_down = True
+    monkeypatch.setattr(LocalHost, "labelled", down)
     with pytest.raises(Failed, match="Left as they are"):
         world.run(review_stack.command, "sweep")
     assert "review-3" in world.engine.states
@@ -164,7 +168,7 @@ def test_one_that_is_gone_without_a_record_gets_it(world: ReviewWorld) -> None:
     number = world.labelled(BIGGER)
     world.raise_up(number)
     del world.engine.states["review-1"]
-    world.people.closed.add(number)
+    world.host.close(number)
     assert world.sweep() == {"review-1": "destroyed"}
     assert kinds_of(world, number)[-1] == "destroyed"
 

@@ -47,37 +47,29 @@ review_stacks:
 
 
 class Reviewed(Journey):
-    """A journey whose pull requests can have labels."""
+    """A journey whose pull request may carry the label."""
 
-    def start(
-        self, *arguments: str, labels: dict[int, list[str]] | None = None, later: int = 0
-    ) -> "subprocess.Popen[str]":
-        wanted = {1: [LABEL]} if labels is None else labels
-        more = {"SIMULATED_LABELS": json.dumps(wanted), "SIMULATED_LATER": str(later)}
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.engine.labelled_gitops", *arguments],
-            cwd=self.clone,
-            env={
-                **self.tiny.environment,
-                **more,
-                "PYTHONPATH": str(ROOT),
-                "NO_COLOR": "1",
-                "TMPDIR": str(self.temporary),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def label(self, *labels: str) -> None:
+        """Have pull request 1 carry exactly these."""
+        self.host.label(1, labels, [LABEL])
 
-    def review_stack(
-        self, *arguments: str, expect: int = 0, labels: dict[int, list[str]] | None = None, later: int = 0
-    ) -> str:
+    def review_stack(self, *arguments: str, expect: int = 0) -> str:
         """`gitops review-stack …`, to its end."""
-        process = self.start("review-stack", *arguments, labels=labels, later=later)
-        output, errors = process.communicate(timeout=300)
-        assert process.returncode == expect, output + errors
-        return output + errors
+        return self.gitops("review-stack", *arguments, expect=expect)
+
+    def sweep_later(self, seconds: int) -> str:
+        """The sweep of a machine whose clock is so many seconds ahead."""
+        more = {"SIMULATED_LATER": str(seconds), "PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary)}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.engine.later_gitops", "review-stack", "sweep"],
+            cwd=self.clone,
+            env={**self.tiny.environment, **more, "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
     @property
     def stacks(self) -> tuple[str, ...]:
@@ -105,6 +97,7 @@ def journey(tmp_path: Path) -> Reviewed:
     two = {**WANTED, "things": {**WANTED["things"], "two": {"size": {"secret": "prefix"}}}}
     made.push({"wanted.json": json.dumps(two)})
     assert made.host.open("change", "main", title="Two", author="ada") == 1
+    made.label(LABEL)
     return made
 
 
@@ -134,7 +127,7 @@ def test_a_review_stack_from_its_first_up_to_its_expiry(journey: Reviewed) -> No
     said.append(journey.review_stack("sweep"))
     assert journey.stacks == ("review-1",)
 
-    said.append(journey.review_stack("sweep", later=25 * 3600))
+    said.append(journey.sweep_later(25 * 3600))
     assert "expired at" in said[-1]
     assert journey.stacks == ()
     assert journey.tiny.things == {}
@@ -162,10 +155,11 @@ def test_what_a_killed_up_left_is_settled_and_destroyed_by_the_sweep(journey: Re
     process.communicate()
     assert not alive(process.pid)
     assert "review-1" in journey.stacks
-    at_once = journey.review_stack("sweep", labels={}, expect=4)
+    journey.label()
+    at_once = journey.review_stack("sweep", expect=4)
     assert "leased to" in at_once
     time.sleep(11)  # its lease dies, and clocks may differ
-    told = journey.review_stack("sweep", labels={})
+    told = journey.review_stack("sweep")
     assert "never ended; looking at what it left" in told
     assert "destroyed" in told
     assert journey.stacks == ()
@@ -196,7 +190,8 @@ def test_a_protected_thing_is_left_and_told(journey: Reviewed) -> None:
     kept = {"things": {"a": {"size": 1, "options": {"protect": True}}, "b": {"size": 2}}}
     journey.push({"wanted.json": json.dumps(kept)})
     journey.review_stack("up", "--pull-request", "1")
-    told = journey.review_stack("sweep", labels={}, expect=1)
+    journey.label()
+    told = journey.review_stack("sweep", expect=1)
     assert "Left as they are: tiny/review-1" in told
     assert "protect" in told
     assert journey.kinds[-1] == RecordKind.DESTROY_FAILED.value

@@ -30,7 +30,7 @@ def head(wired: Wired) -> str:
 @pytest.mark.parametrize(("action", "more"), [("labeled", {"label": LABEL}), ("synchronize", {}), ("reopened", {})])
 def test_a_labelled_pull_request_is_brought_up(wired: Wired, head: str, action: str, more: dict[str, object]) -> None:
     succeeded(event(wired, action, labels=[{"name": "bug"}, LABEL], **more))
-    given = wired.given()
+    [given] = wired.given("review-stack")
     assert given["arguments"] == ["review-stack", "up", "--pull-request", "1"]
     assert given["head"] == head
     assert given["environment"]["PULUMI_BACKEND_URL"] == "s3://state"
@@ -47,7 +47,7 @@ def test_one_without_a_claim_is_taken_down_by_the_reviewed_pipeline(
     wired: Wired, head: str, action: str, about: dict[str, object]
 ) -> None:
     succeeded(event(wired, action, **about))
-    given = wired.given()
+    [given] = wired.given("review-stack")
     assert given["arguments"] == ["review-stack", "down", "--pull-request", "1"]
     assert given["head"] == wired.github.git("rev-parse", "main") != head
 
@@ -79,7 +79,7 @@ def test_a_fork_gets_nothing(wired: Wired, action: str, more: dict[str, object])
 
 def test_the_schedule_sweeps(wired: Wired) -> None:
     succeeded(wired.act.schedule("review-stack"))
-    given = wired.given()
+    [given] = wired.given("review-stack")
     assert given["arguments"] == ["review-stack", "sweep"]
     assert given["head"] == wired.github.git("rev-parse", "main")
 
