@@ -31,7 +31,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(short_help="Make a pull request's stack, or bring it up to date.")
 @PULL_REQUEST
 @WAIT
 @JSON
@@ -63,7 +63,7 @@ def up(context: Context, /, number: int, wait: int, as_json: bool) -> None:
     click.echo(f"{result.stack.label}: up ({done}); expires {result.expires:%Y-%m-%d %H:%M} UTC")
 
 
-@command.command()
+@command.command(short_help="Destroy a pull request's stack.")
 @PULL_REQUEST
 @click.option("--exists", multiple=True, metavar="URN=ID", help="You looked: this pending create left that.")
 @click.option("--absent", multiple=True, metavar="URN", help="You looked: this pending create left nothing.")
@@ -88,7 +88,7 @@ def down(
     _print([review_down.down(site, number, wait, told)], as_json)
 
 
-@command.command()
+@command.command(short_help="Destroy what no pull request needs any more.")
 @click.option("--dry-run", is_flag=True, help="Say what would be destroyed, and do nothing.")
 @JSON
 @click.pass_obj
@@ -112,7 +112,7 @@ def sweep(context: Context, /, dry_run: bool, as_json: bool) -> None:
         raise kind(f"Left as they are: {names}.", hint="The reasons are above. The next sweep tries again.")
 
 
-@command.command("list")
+@command.command("list", short_help="List the review stacks that stand.")
 @JSON
 @click.pass_obj
 def list_(context: Context, /, as_json: bool) -> None:
