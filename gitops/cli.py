@@ -19,6 +19,8 @@ from gitops.errors import GitOpsError
 _VERBS = {
     "affected": "gitops.commands.affected:command",
     "preview": "gitops.commands.preview:command",
+    "matrix": "gitops.commands.matrix:command",
+    "review": "gitops.commands.review:command",
     "explain": "gitops.commands.explain:command",
     "up": "gitops.commands.up:command",
     "compliance": "gitops.commands.compliance:command",

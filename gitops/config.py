@@ -21,6 +21,7 @@ FILE = "gitops.yaml"
 # Fixed: a branch that gitops.yaml could name would let a change choose another, empty ledger to be judged by.
 LEDGER_BRANCH = "gitops/ledger"
 _LONGEST_LEASE = 86400
+_MOST_RUNNERS = 256  # what a matrix of GitHub Actions may have
 _ONE_APPROVAL, _NO_RULES = Approvals(), Gate()
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
@@ -53,13 +54,16 @@ class Config:
 
     The ledger's branch is not to be chosen: a change could name an empty one. `ledger_signers` is the path of the file
     that lists who may sign records, empty for unsigned ones. `packs` maps each policy
-    pack's path in the repository to the line that names it.
+    pack's path in the repository to the line that names it. On how many machines a preview and an apply are spread is
+    at most `preview_runners` and `apply_runners`.
     """
 
     environments: tuple[Environment, ...]
     ledger_signers: str = ""
     lease_seconds: int = 120
     packs: Mapping[str, int | None] = field(default_factory=dict)
+    preview_runners: int = 20
+    apply_runners: int = 1
 
     def environment(self, name: str) -> Environment:
         """The environment of that name. Raises UsageError, naming those there are."""
@@ -112,6 +116,11 @@ class _RawPolicy(msgspec.Struct, forbid_unknown_fields=True):
     packs: list[str] = []
 
 
+class _RawRunners(msgspec.Struct, forbid_unknown_fields=True):
+    preview: int = 20
+    apply: int = 1
+
+
 class _RawBreakGlass(msgspec.Struct, forbid_unknown_fields=True):
     by: list[str] = []
 
@@ -131,6 +140,7 @@ class _RawConfig(msgspec.Struct, forbid_unknown_fields=True):
     ledger: _RawLedger = msgspec.field(default_factory=_RawLedger)
     lease: _RawLease = msgspec.field(default_factory=_RawLease)
     policy: _RawPolicy = msgspec.field(default_factory=_RawPolicy)
+    runners: _RawRunners = msgspec.field(default_factory=_RawRunners)
 
 
 def parse(content: bytes, file: str = FILE) -> Config:
@@ -158,6 +168,8 @@ def parse(content: bytes, file: str = FILE) -> Config:
         ledger_signers=raw.ledger.signers,
         lease_seconds=seconds(raw.lease.duration) or 0,
         packs={path: lines.get(f"policy.packs[{index}]") for index, path in enumerate(raw.policy.packs)},
+        preview_runners=raw.runners.preview,
+        apply_runners=raw.runners.apply,
     )
 
 
@@ -174,6 +186,9 @@ def _problems(raw: _RawConfig) -> Iterator[tuple[str, str]]:
         yield "lease.duration", "a lease shorter than 3s cannot be kept alive over a network"
     elif lease > _LONGEST_LEASE:
         yield "lease.duration", "a killed run would hold its stacks for more than a day"
+    for key, count in (("preview", raw.runners.preview), ("apply", raw.runners.apply)):
+        if not 1 <= count <= _MOST_RUNNERS:
+            yield f"runners.{key}", f"{count} is not a number of machines from 1 to {_MOST_RUNNERS}"
     yield from _problems_of_packs(raw.policy.packs)
     owners: dict[tuple[str, str], str] = {}
     for index, environment in enumerate(raw.environments):

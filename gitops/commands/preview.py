@@ -1,35 +1,29 @@
 """`gitops preview`: what a change would do to the stacks it affects, for its reviewers and for the gate."""
 
 import json
-import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from gitops.commands.affected import default_base, find_affected
+from gitops.commands import publishing
+from gitops.commands import scope as scopes
 from gitops.commands.duration import WAIT
-from gitops.commands.judging import must_be_readable
-from gitops.commands.planning import Program, checked_out, named, side_by_side, standing_release
+from gitops.commands.planning import Program, checked_out, named, side_by_side
 from gitops.commands.telling import tell
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
-from gitops.context import Context, Ledger, require_environment
-from gitops.errors import ConfigError, EngineFailed, Failed, Refused
+from gitops.context import Context
+from gitops.errors import EngineFailed, Refused
 from gitops.flow import comment as comments
-from gitops.flow import plan as plans
+from gitops.flow import legs, results, values, wording
 from gitops.flow import record as records
-from gitops.flow import values, wording
 from gitops.flow.comment import PreviewFailure, Review, StackReview
-from gitops.flow.discover import take_snapshot
 from gitops.flow.policies import Packs
 from gitops.flow.record import Query
-from gitops.model import AffectedStack, Plan, Reason, ReasonKind, RecordKind, Stack
+from gitops.model import AffectedStack, Plan, RecordKind, Stack
 from gitops.views import terminal
-
-# An apply brings a stack to the whole commit, so what was merged before and never released is part of its plan.
-_UNRELEASED = Reason(ReasonKind.UNRELEASED, "", "earlier changes of the target branch are not released yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +32,7 @@ class Request:
 
     With a pull request the review is shown there and its plans are kept; without one it is a look. `fresh`: run each
     preview, also where nothing moved since one on record. `wait` is for how many seconds to wait for an apply's end.
+    `keep`: the review is somebody else's to show.
     """
 
     base: str | None = None
@@ -47,6 +42,7 @@ class Request:
     pull_request: int | None = None
     fresh: bool = False
     wait: int = 0
+    keep: bool = False
 
 
 def preview(context: Context, request: Request) -> Review:
@@ -55,42 +51,30 @@ def preview(context: Context, request: Request) -> Review:
     What is previewed is the result of merging the head into the base as it is now. Raises Refused for a conflict,
     UsageError for an unknown environment or stack; a failing stack is part of the result.
     """
-    repository = context.repository
-    head = repository.resolve(request.head)
-    base = repository.resolve(request.base) if request.base else default_base(repository, head)
-    unborn = base == repository.empty_tree()
-    commit = head if unborn else context.git.merged(base, head)
-    settings = context.config(commit)
-    must_be_readable(settings.environments)
-    environment = require_environment(settings, request.environment, _branch(context, request.base))
     ledger = context.ledger()
     history = ledger.history()
-    affected = {one.stack: one for one in find_affected(repository, base, commit).stacks}
-    with checked_out(context, commit) as program:
-        held = settings.stacks_of(environment, program.snapshot.stacks)
-        for stack in held:
-            if stack not in affected and standing_release(context, history, stack, commit) is None:
-                affected[stack] = AffectedStack(stack, (_UNRELEASED,))
-        chosen = named(held, request.stacks) if request.stacks else [stack for stack in held if stack in affected]
+    scope = scopes.find(context, history, (request.base, request.head), request.environment)
+    environment, head = scope.environment, scope.head
+    with checked_out(context, scope.commit) as program:
+        chosen = named(scope.held, request.stacks) if request.stacks else tuple(scope.affected)
         undisturbed = Undisturbed(context, ledger, request.wait, tell)
         reviews: list[StackReview] = []
 
         def review_of(stack: Stack) -> StackReview:
-            reasons = affected.get(stack) or AffectedStack(stack, ())
+            started = context.clock.monotonic()
+            reasons = scope.affected.get(stack) or AffectedStack(stack, ())
             packs = program.packs(stack, environment.name, history)
             made = _review(program, (environment, head), reasons, packs, _on_record(history, stack, request))
-            return replace(made, packs=packs.changes)
+            seconds = 0 if made.same_as else round(context.clock.monotonic() - started)
+            return replace(made, packs=packs.changes, seconds=seconds)
 
         for wave in program.in_order(chosen):
             tell(f"previewing {', '.join(stack.label for stack in wave)}")
             reviews += undisturbed.previews(lambda stacks: side_by_side(review_of, stacks), wave)
-        gone = tuple(sorted(set(_held_at(context, base, environment)) - set(held)))
-    unaffected = len(held) - len(reviews)
-    review = Review(environment.name, base, head, tuple(reviews), unaffected=unaffected, undeclared=gone)
-    if request.pull_request is not None:
-        # The comment first: a plan that is on record can be approved, so its reviewers must be able to see it.
-        context.host.comment(request.pull_request, comments.marker(review.environment), comments.render(review))
-        _record(context, ledger, history, review, request.pull_request)
+    unaffected = len(scope.held) - len(reviews)
+    review = Review(environment.name, scope.base, head, tuple(reviews), unaffected=unaffected, undeclared=scope.gone)
+    if request.pull_request is not None and not request.keep:
+        publishing.publish(context, history, review, request.pull_request)
     return review
 
 
@@ -119,48 +103,6 @@ def _on_record(history: records.History, stack: Stack, request: Request) -> Plan
         return history.latest_plan(stack, request.pull_request)
     except Refused:  # made by another release, in a format of its own
         return None
-
-
-def _held_at(context: Context, commit: str, environment: Environment) -> tuple[Stack, ...]:
-    """The environment's stacks as another commit declares them; none where that cannot be read."""
-    if commit == context.repository.empty_tree():
-        return ()
-    try:
-        before = context.config(commit)
-        then = next((one for one in before.environments if one.name == environment.name), environment)
-        return before.stacks_of(then, take_snapshot(context.repository, commit).stacks)
-    except ConfigError:
-        return ()
-
-
-def _record(context: Context, ledger: Ledger, history: records.History, review: Review, shown_on: int) -> None:
-    """Append each plan, unless the ledger's newest one for this stack and commit is the same."""
-    author = records.Author(context.holder.name, review.environment)
-    for one in review.ordered():
-        if isinstance(one.result, Plan) and not _is_kept(history, one.result, shown_on):
-            body = {"plan": plans.to_body(one.result), "shown_on": shown_on}
-            now = context.clock.now()
-            ledger.append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
-
-
-def _is_kept(history: records.History, plan: Plan, shown_on: int) -> bool:
-    try:
-        known = history.plan_for(plan.stack, plan.commit, shown_on)
-    except Refused:
-        return False
-    return known is not None and known.plan_digest == plan.plan_digest
-
-
-def _branch(context: Context, base: str | None) -> str | None:
-    return base.removeprefix(f"{context.git.remote}/") if base else None
-
-
-def write_step_summary(review: Review) -> None:
-    """In a GitHub Actions job: the review as the job's summary."""
-    target = os.environ.get("GITHUB_STEP_SUMMARY")
-    if target:
-        with Path(target).open("a", encoding="utf-8") as summary:
-            summary.write(comments.render(review, comments.STEP_SUMMARY_LIMIT))
 
 
 def as_document(review: Review) -> dict[str, object]:
@@ -193,6 +135,13 @@ def as_document(review: Review) -> dict[str, object]:
 @click.option("--pull-request", type=int, metavar="NUMBER", help="Show it there, and keep the plans for its approvals.")
 @click.option("--fresh", is_flag=True, help="Run each preview, also where nothing moved since one on record.")
 @WAIT
+@click.option("--leg", metavar="JSON", help="Stacks as `gitops matrix` gives them to one machine: a list of names.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the result for `gitops review`, and show it nowhere else; a failed preview is in there too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the view for people.")
 @click.option("--markdown", is_flag=True, help="Print the comment's Markdown.")
 @click.pass_obj
@@ -206,6 +155,8 @@ def command(
     pull_request: int | None,
     fresh: bool,
     wait: int,
+    leg: str | None,
+    output: Path | None,
     as_json: bool,
     markdown: bool,
 ) -> None:
@@ -223,20 +174,18 @@ def command(
     gitops preview --base origin/main --pull-request 5
     gitops preview --environment prod --base origin/prod --head origin/staging
     """
-    review = preview(context, Request(base, head, environment, stacks, pull_request, fresh, wait))
-    write_step_summary(review)
+    chosen = legs.chosen(stacks, leg)
+    request = Request(base, head, environment, chosen, pull_request, fresh, wait, keep=output is not None)
+    review = preview(context, request)
+    if output is not None:
+        output.write_bytes(results.to_bytes(review.stacks))
+        terminal.console(sys.stdout).print(terminal.review(review))
+        return
+    publishing.write_step_summary(review)
     if as_json:
         click.echo(json.dumps(as_document(review), indent=2))
     elif markdown:
         click.echo(comments.render(review))
     else:
         terminal.console(sys.stdout).print(terminal.review(review))
-    failed = [one.stack.label for one in review.stacks if isinstance(one.result, PreviewFailure)]
-    if failed:
-        raise Failed(f"The preview of {', '.join(failed)} failed.", hint="Its messages are above.")
-    violating = [one.stack.label for one in review.stacks if isinstance(one.result, Plan) and one.result.violations]
-    if violating:
-        raise Refused(
-            f"The plan of {', '.join(violating)} violates a mandatory policy, so it cannot be applied.",
-            hint="Each finding above says what to do. Change the program, push, and preview again.",
-        )
+    publishing.end(review)

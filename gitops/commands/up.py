@@ -34,7 +34,7 @@ from gitops.commands.telling import print_view, tell
 from gitops.config import Config, Environment
 from gitops.context import Context
 from gitops.errors import GitOpsError, Refused, Waiting
-from gitops.flow import lease, values, wording
+from gitops.flow import lease, legs, values, wording
 from gitops.flow import record as records
 from gitops.model import Check, Outcome, Plan, RecordKind, Stack, Verdict
 from gitops.views import terminal
@@ -302,6 +302,7 @@ def _as_failure(error: GitOpsError) -> dict[str, object]:
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the current branch.")
 @click.option("--commit", metavar="COMMIT", help="A commit of the environment's branch. Default: the branch's newest.")
 @WAIT
+@click.option("--leg", metavar="JSON", help="Stacks as `gitops matrix` gives them to one machine: a list of names.")
 @click.option("--dry-run", is_flag=True, help="Do everything up to the apply, and stop there.")
 @click.option("--break-glass", "reason", metavar="REASON", help="Apply past the gate: announced, recorded.")
 @click.option("--plan", "plans", multiple=True, metavar="DIGEST", help="With --break-glass: the plan that you read.")
@@ -314,6 +315,7 @@ def command(
     environment: str | None,
     commit: str | None,
     wait: int,
+    leg: str | None,
     dry_run: bool,
     reason: str | None,
     plans: tuple[str, ...],
@@ -338,7 +340,8 @@ def command(
     branch = None if environment else current_branch(context)
     glass = break_glass.asked(reason, plans, dry_run=dry_run)
     try:
-        results = up(context, Request(environment, branch, commit, tuple(stacks), dry_run, wait, glass))
+        chosen = legs.chosen(stacks, leg)
+        results = up(context, Request(environment, branch, commit, chosen, dry_run, wait, glass))
     except GitOpsError as error:
         if as_json:
             click.echo(json.dumps(_as_failure(error), indent=2))

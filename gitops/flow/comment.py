@@ -53,13 +53,14 @@ class PreviewFailure:
 class StackReview:
     """What a change does to one affected stack. `same_as`: the plan on record that made a preview needless.
 
-    `packs` are the policy packs that are not as they are released.
+    `packs` are the policy packs that are not as they are released; `seconds`, what the preview took (0: none ran).
     """
 
     affected: AffectedStack
     result: Plan | PreviewFailure
     same_as: Plan | None = None
     packs: tuple[PackChange, ...] = ()
+    seconds: int = 0
 
     @property
     def stack(self) -> Stack:
@@ -124,6 +125,12 @@ def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
         else []
     )
     return "\n".join([*top, *index, *(line for section in sections for line in section), *more, *bottom])
+
+
+def title(review: Review) -> str:
+    """The verdict in one line of plain text."""
+    failed = sum(isinstance(s.result, PreviewFailure) for s in review.stacks)
+    return wording.headline(review.environment, _all_changes(review.stacks), failed)
 
 
 def _order(review: StackReview) -> tuple[int, Stack]:

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from gitops.flow import values
+from gitops.flow.annotations import Places
+from gitops.flow.comment import Review, StackReview
 from gitops.flow.compliance import Compliance, Control, ControlState, Finding
-from gitops.model import PolicyLevel
+from gitops.model import Plan, PolicyFinding, PolicyLevel
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {PolicyLevel.MANDATORY.value: "error", PolicyLevel.ADVISORY.value: "warning"}
@@ -24,6 +27,63 @@ def document(found: Sequence[Compliance], version: str) -> dict[str, Any]:
             for pack in sorted({control.rule.pack for control in one.controls})
         ],
     }
+
+
+def of_review(review: Review, places: Places, version: str) -> dict[str, Any]:
+    """One run with the findings of a change's previews, each at the line that names its resource.
+
+    A finding that no line stands for is left to the comment: code scanning takes no document with such a one.
+    """
+    found = [
+        (f"{finding.pack}/{finding.policy}", finding, one.stack.label, region)
+        for one in review.ordered()
+        if isinstance(one.result, Plan)
+        for finding in one.result.findings
+        if (region := _region(one, finding, places))
+    ]
+    rules = sorted({rule for rule, *_ in found})
+    driver = {"name": "gitops preview", "version": version, "rules": [{"id": rule} for rule in rules]}
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "automationDetails": {"id": f"gitops/preview/{review.environment}/"},
+                "results": [_finding(*one) for one in found],
+            }
+        ],
+    }
+
+
+def _region(review: StackReview, finding: PolicyFinding, places: Places) -> dict[str, Any] | None:
+    place = places.of_resource(finding.urn) or places.of_reason(review)
+    if place is None:
+        return None
+    region = {"startLine": place.first, "endLine": place.last}
+    return {"artifactLocation": {"uri": quote(place.path), "uriBaseId": "%SRCROOT%"}, "region": region}
+
+
+def _finding(rule: str, finding: PolicyFinding, stack: str, physical: dict[str, Any] | None) -> dict[str, Any]:
+    """Not evaluated is an open question (3.27.9), and no pass."""
+    open_ = finding.level is PolicyLevel.NOT_EVALUATED
+    about = finding.urn or f"the stack {stack}"
+    location: dict[str, Any] = {"logicalLocations": [_logical(about)]}
+    if physical:
+        location["physicalLocation"] = physical
+    return {
+        "ruleId": rule,
+        "kind": "open" if open_ else "fail",
+        "level": "none" if open_ else _LEVELS[finding.level.value],
+        "message": {"text": finding.message},
+        "locations": [location],
+        "partialFingerprints": {"gitops/v1": values.digest([rule, about])},
+        "properties": {"stack": stack},
+    }
+
+
+def _logical(about: str) -> dict[str, str]:
+    return {"fullyQualifiedName": about, "name": about.rsplit("::", 1)[-1], "kind": "resource"}
 
 
 def _run(one: Compliance, pack: str, version: str) -> dict[str, Any]:
@@ -72,24 +132,14 @@ def _rule(control: Control) -> dict[str, Any]:
 
 
 def _result(control: Control, index: int, found: Finding) -> dict[str, Any]:
-    """Not evaluated is an open question (3.27.9), and no pass; an exemption is a result that is suppressed (3.35)."""
-    finding, open_ = found.finding, found.finding.level is PolicyLevel.NOT_EVALUATED
+    """An exemption is a result that is suppressed (3.35)."""
+    file, finding = found.file, found.finding
+    physical = {"artifactLocation": {"uri": file, "uriBaseId": "%SRCROOT%"}, "region": {"startLine": 1}}
     about = finding.urn or f"the stack {found.stack.label}"
-    logical = {"fullyQualifiedName": about, "name": about.rsplit("::", 1)[-1], "kind": "resource"}
-    physical = {"artifactLocation": {"uri": found.file, "uriBaseId": "%SRCROOT%"}, "region": {"startLine": 1}}
-    location: dict[str, Any] = {"logicalLocations": [logical]}
-    if found.file:
-        location["physicalLocation"] = physical
-    made: dict[str, Any] = {
-        "ruleId": control.rule.name,
-        "ruleIndex": index,
-        "kind": "open" if open_ else "fail",
-        "level": "none" if open_ else _LEVELS[finding.level.value],
-        "message": {"text": finding.message},
-        "locations": [location],
-        "partialFingerprints": {"gitops/v1": values.digest([control.rule.pack, control.rule.name, about])},
-        "properties": {"stack": found.stack.label, "state": _state(found).value},
-    }
+    made = _finding(control.rule.name, finding, found.stack.label, physical if file else None)
+    made["ruleIndex"] = index
+    made["partialFingerprints"] = {"gitops/v1": values.digest([control.rule.pack, control.rule.name, about])}
+    made["properties"]["state"] = _state(found).value
     if found.exempt:
         made["suppressions"] = [{"kind": "external", "status": "accepted", "justification": finding.message}]
     return made

@@ -22,10 +22,11 @@ Commit = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$", de
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A preview's plan, shown on pull request `shown_on`."""
+    """A preview's plan, shown on pull request `shown_on`; `seconds` is what the preview took, 0 where none ran."""
 
     plan: Plan
     shown_on: int
+    seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

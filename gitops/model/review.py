@@ -36,7 +36,7 @@ class Comment:
 class PullRequest:
     """A pull request as the pipeline needs it; `merged_as` is the commit it became on `base` (None: it is not merged).
 
-    `closed` is true for one that was closed without a merge.
+    `closed` is true for one that was closed without a merge, `from_fork` for one whose branch is somebody else's.
     `contributors` wrote or committed something in it; the author is one of them. `strangers` did so too, but no account
     goes with their name and address, so each of them may be anybody.
     """
@@ -52,6 +52,7 @@ class PullRequest:
     strangers: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     closed: bool = False
+    from_fork: bool = False
 
 
 class Outcome(StrEnum):

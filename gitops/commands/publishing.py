@@ -1,0 +1,64 @@
+"""Where a review is read: the pull request's comment, the job's summary; and its plans' place, the ledger."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from gitops.context import Context
+from gitops.errors import Failed, Refused
+from gitops.flow import comment as comments
+from gitops.flow import plan as plans
+from gitops.flow import record as records
+from gitops.flow.comment import PreviewFailure, Review
+from gitops.model import Plan, RecordKind
+
+
+def publish(context: Context, history: records.History, review: Review, number: int) -> None:
+    """Show the review on its pull request, then keep each plan, unless the ledger's newest for this head is the same.
+
+    Raises CodeHostFailed, RemoteUnreachable.
+    """
+    # The comment first: a plan that is on record can be approved, so its reviewers must be able to see it.
+    context.host.comment(number, comments.marker(review.environment), comments.render(review))
+    author = records.Author(context.holder.name, review.environment)
+    for one in review.ordered():
+        if isinstance(one.result, Plan) and not _is_kept(history, one.result, number):
+            body = {"plan": plans.to_body(one.result), "shown_on": number, "seconds": one.seconds}
+            now = context.clock.now()
+            context.ledger().append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
+
+
+def _is_kept(history: records.History, plan: Plan, shown_on: int) -> bool:
+    try:
+        known = history.plan_for(plan.stack, plan.commit, shown_on)
+    except Refused:
+        return False
+    return known is not None and known.plan_digest == plan.plan_digest
+
+
+def write_step_summary(review: Review) -> None:
+    """In a GitHub Actions job: the review as the job's summary."""
+    target = os.environ.get("GITHUB_STEP_SUMMARY")
+    if target:
+        with Path(target).open("a", encoding="utf-8") as summary:
+            summary.write(comments.render(review, comments.STEP_SUMMARY_LIMIT))
+
+
+def address_of_run(environment: Mapping[str, str]) -> str:
+    """Where the page of this workflow run is, which has the whole report; empty outside of one."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    server, repository, run = (environment.get(name, "") for name in names)
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
+
+
+def end(review: Review) -> None:
+    """How a preview ends: raises Failed where one failed, Refused where a plan violates a mandatory policy."""
+    failed = [one.stack.label for one in review.stacks if isinstance(one.result, PreviewFailure)]
+    if failed:
+        raise Failed(f"The preview of {', '.join(failed)} failed.", hint="Its messages are above.")
+    violating = [one.stack.label for one in review.stacks if isinstance(one.result, Plan) and one.result.violations]
+    if violating:
+        raise Refused(
+            f"The plan of {', '.join(violating)} violates a mandatory policy, so it cannot be applied.",
+            hint="Each finding above says what to do. Change the program, push, and preview again.",
+        )

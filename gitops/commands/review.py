@@ -1,0 +1,212 @@
+"""`gitops review`: show a pull request what machines previewed, and keep its plans; or judge what a queue merges."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from gitops import __version__
+from gitops.commands import publishing
+from gitops.commands import scope as scopes
+from gitops.commands.judging import Judge
+from gitops.commands.scope import Scope
+from gitops.commands.telling import print_view, tell
+from gitops.context import Context
+from gitops.errors import CodeHostFailed, Failed, Refused, Waiting
+from gitops.flow import annotations, comment, results, sarif
+from gitops.flow.affected import reached_files
+from gitops.flow.annotations import Place, Places
+from gitops.flow.comment import Review
+from gitops.model import CheckReport, Conclusion, Outcome, Plan, Verdict
+from gitops.views import terminal
+
+DESTRUCTIVE = "destructive"
+"""The label of a pull request that would delete or replace something."""
+
+_FIRST_LINES = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Files of `gitops preview --output`, the change that they are about, and its pull request."""
+
+    files: tuple[Path, ...]
+    base: str
+    head: str
+    pull_request: int
+    environment: str | None = None
+
+
+def review(context: Context, request: Request) -> Review:
+    """Show what the files tell on the pull request, keep the plans, and set its check, remarks and label.
+
+    A stack that is affected and that no file tells of counts as one whose preview failed. Raises Failed for a file that
+    cannot be read, CodeHostFailed when the comment cannot be written, RemoteUnreachable when no plan can be kept.
+    """
+    history = context.ledger().history()
+    scope = scopes.find(context, history, (request.base, request.head), request.environment)
+    found = combined(context, scope, request.files)
+    publishing.publish(context, history, found, request.pull_request)
+    _beside(context, scope, found, request.pull_request)
+    return found
+
+
+def combined(context: Context, scope: Scope, files: Iterable[Path]) -> Review:
+    """The review of a change from what several machines found out. Raises Failed for a file that cannot be read."""
+    told = results.combined(results.from_bytes(_content(file), file.name) for file in files)
+    stacks = tuple(
+        (told.get(stack.label) or results.missing(stack)).review(affected, scope.environment.name, scope.head)
+        for stack, affected in scope.affected.items()
+    )
+    return Review(
+        scope.environment.name,
+        scope.base,
+        scope.head,
+        stacks,
+        unaffected=len(scope.held) - len(stacks),
+        report_url=publishing.address_of_run(context.environment),
+        undeclared=scope.gone,
+    )
+
+
+def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
+    """The gate's answer, by stack, to what a merge queue would merge, for the last of its pull requests.
+
+    Raises Failed where a file cannot be read or a preview failed.
+    """
+    history = context.ledger().history()
+    scope = scopes.find(context, history, (request.base, request.head), request.environment)
+    found = combined(context, scope, request.files)
+    publishing.write_step_summary(found)
+    publishing.end(found)
+    gate = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)
+    return {
+        one.stack.label: gate.decide(one.result, history, resumed=False)[0]
+        for one in found.ordered()
+        if isinstance(one.result, Plan)
+    }
+
+
+def _content(file: Path) -> bytes:
+    if not file.is_file():
+        raise Failed(f"There is no file {file}.", hint="It is what `gitops preview --output` writes.")
+    if file.stat().st_size > results.LARGEST:
+        raise Failed(
+            f"{file.name} is larger than what `gitops preview --output` writes.", hint="Look at that job's log."
+        )
+    return file.read_bytes()
+
+
+def _beside(context: Context, scope: Scope, found: Review, number: int) -> None:
+    """What helps to read the review, and carries nothing of the promise: where it fails, that is told, and no more."""
+    destroys = any(change.operation.destroys for one in found.stacks for change in one.changes)
+    places = _places(context, scope, found)
+    remarks = annotations.annotations(found, places)
+    title = comment.title(found)
+    report = CheckReport(f"gitops {found.environment}", _conclusion(found), title, comment.render(found), remarks)
+    document = json.dumps(sarif.of_review(found, places, __version__)).encode()
+    steps: Mapping[str, Callable[[], None]] = {
+        "The label": lambda: context.host.label(number, [DESTRUCTIVE] if destroys else [], [DESTRUCTIVE]),
+        "The check with its remarks": lambda: context.checks.report(found.head, report),
+        "Code scanning": lambda: context.checks.findings(found.head, f"refs/pull/{number}/head", document),
+    }
+    for what, do in steps.items():
+        try:
+            do()
+        except CodeHostFailed as error:
+            tell(f"{what} could not be brought up to date: {error.message}. {error.hint}")
+
+
+def _conclusion(found: Review) -> Conclusion:
+    if any(not isinstance(one.result, Plan) or one.result.violations for one in found.stacks):
+        return Conclusion.FAILURE
+    return Conclusion.SUCCESS
+
+
+def _places(context: Context, scope: Scope, found: Review) -> Places:
+    """Where the change and the program's names stand, in the files as the head has them."""
+    there = context.repository.paths(scope.head)
+    reasons = sorted({one.path for review in found.stacks for one in review.affected.reasons if one.path in there})
+    changed: dict[str, Place] = {}
+    for path in reasons[: annotations.MOST]:
+        options = ("--unified=0", "--no-color", "--no-ext-diff", "--no-textconv")
+        text = context.git.text("--literal-pathspecs", "diff", *options, scope.base, scope.head, "--", path)
+        if lines := _FIRST_LINES.search(text):
+            first, count = int(lines[1]), int(lines[2] or 1)
+            changed[path] = Place(path, max(first, 1), max(first, first + count - 1, 1))
+    named = [one for one in found.stacks if _has_remarks(one.result)]
+    reached = {path for one in named for path in reached_files(scope.snapshot, one.stack)}
+    paths = sorted(path for path in reached if path in there and path.endswith(".py"))
+    return Places(changed, annotations.literals(context.repository.read_many(scope.head, paths)))
+
+
+def _has_remarks(result: object) -> bool:
+    return isinstance(result, Plan) and bool(result.findings or any(one.operation.destroys for one in result.changes))
+
+
+@click.command("review", short_help="Show a pull request what machines previewed.")
+@click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE|FOLDER]...")
+@click.option("--base", metavar="COMMIT", required=True, help="The commit to merge into.")
+@click.option("--head", metavar="COMMIT", required=True, help="The commit with the change.")
+@click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
+@click.option("--pull-request", type=int, metavar="NUMBER", required=True, help="Where to show it.")
+@click.option("--queued", is_flag=True, help="The head is what a merge queue would merge: judge it, and keep nothing.")
+@click.pass_obj
+def command(
+    context: Context,
+    /,
+    places: tuple[Path, ...],
+    base: str,
+    head: str,
+    environment: str | None,
+    pull_request: int,
+    queued: bool,
+) -> None:
+    """Show a pull request what `gitops preview --output` found out on one or several machines, and keep its plans.
+
+    The program of the change does not run here, so this is the only step of a preview whose token may write. Of a
+    folder, every *.json in it is read. A stack that is affected and that no file tells of counts as failed.
+
+    With --queued nothing is written: the gate judges the plans as if they were to be applied, and refuses (3) unless
+    each is the one that was approved on the pull request.
+
+    \b
+    gitops review --base origin/main --head "$HEAD" --pull-request 5 previews/
+    """
+    files = tuple(sorted({file for place in places for file in (place.rglob("*.json") if place.is_dir() else [place])}))
+    request = Request(files, base, head, pull_request, environment)
+    if queued:
+        _must_be_allowed(judge(context, request))
+        return
+    found = review(context, request)
+    publishing.write_step_summary(found)
+    terminal.console(sys.stdout).print(terminal.review(found))
+    publishing.end(found)
+
+
+def _must_be_allowed(verdicts: Mapping[str, Verdict]) -> None:
+    """Raises Refused or Waiting with the reasons unless every stack's plan may be applied as it is."""
+    for verdict in verdicts.values():
+        print_view(terminal.verdict(verdict))
+    for outcome, error in ((Outcome.REFUSE, Refused), (Outcome.WAIT, Waiting)):
+        stopped = {label: verdict for label, verdict in verdicts.items() if verdict.outcome is outcome}
+        if stopped:
+            reasons = _reasons(stopped, outcome)
+            raise error(
+                f"Not to be merged: {reasons}.",
+                hint="Bring the pull request up to date with its base, have the new plan approved, and queue it again.",
+            )
+
+
+def _reasons(verdicts: Mapping[str, Verdict], outcome: Outcome) -> str:
+    texts = [
+        f"{label}: {rule.reason}"
+        for label, verdict in verdicts.items()
+        for rule in verdict.rules
+        if rule.outcome is outcome
+    ]
+    return "; ".join(texts)
