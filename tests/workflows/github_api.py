@@ -150,8 +150,10 @@ def _create_comment(github: "SimulatedGitHub", request: Request, login: str, num
 
 
 def _one_comment(github: "SimulatedGitHub", request: Request, login: str, identity: str) -> Answer:
-    """Edit or delete; a workflow's token may touch its own comments only."""
+    """Read, edit or delete; a workflow's token may change its own comments only."""
     pull_request, comment = github.find_comment(int(identity))
+    if request.method == "GET":
+        return Answer(200, github.comment_json(pull_request, comment))
     if comment.by != login:
         return Answer(403, {"message": "Must have admin rights to Repository.", "status": "403"})
     if request.method == "DELETE":
@@ -180,7 +182,7 @@ ROUTES: Mapping[str, Route] = {
     r"GET /orgs/(.+/teams/.+)/members": _members,
     r"GET {repository}/issues/(\d+)/comments": _comments,
     r"POST {repository}/issues/(\d+)/comments": _create_comment,
-    r"(?:PATCH|DELETE) {repository}/issues/comments/(\d+)": _one_comment,
+    r"(?:GET|PATCH|DELETE) {repository}/issues/comments/(\d+)": _one_comment,
     r"GET {repository}/collaborators/(.+)/permission": _permission,
 }
 

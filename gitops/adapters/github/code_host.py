@@ -86,15 +86,19 @@ class GitHub:
 
     def find_comment(self, number: int, comment: int) -> Comment | None:
         """The comment as it stands below the pull request now."""
-        from github import UnknownObjectException
+        from github import GithubException
 
         with self._client.asking(f"about a comment on pull request {number}", needs="pull-requests: read"):
             try:
                 found = self._client.repository.get_issue(number).get_comment(comment)
-            except UnknownObjectException:
-                return None
+                # The first thing that is read of it is what asks GitHub.
+                below = found.issue_url
+            except GithubException as error:
+                if error.status == 404:
+                    return None
+                raise
             # GitHub finds a comment by its id alone, below whatever it stands.
-            if not found.issue_url.endswith(f"/issues/{number}"):
+            if not below.endswith(f"/issues/{number}"):
                 return None
             return Comment(
                 id=found.id,
