@@ -15,6 +15,7 @@ from gitops.errors import CodeHostFailed, GitOpsError, UsageError
 from gitops.flow import answers
 from gitops.flow import command as commands
 from gitops.flow.command import Answer, Command, Ending, Misunderstood, Verb
+from gitops.flow.gate import barred
 from gitops.flow.record import History, Query
 from gitops.flow.wording import visible
 from gitops.model import Record, RecordKind
@@ -105,8 +106,9 @@ def _is_owner(one: Asked) -> bool:
 
 
 def _help(one: Asked) -> Answer:
+    denied = frozenset({Verb.APPROVE_DESTROY}) if barred(one.by, one.request) else frozenset()
     try:
-        denied = frozenset() if _is_owner(one) else commands.OF_OWNERS
+        denied |= frozenset() if _is_owner(one) else commands.OF_OWNERS
     except CodeHostFailed:  # a workflow's own token may not ask for teams; the command itself says so
         denied = commands.OF_OWNERS
     return answers.help_for(one.environment.name, one.environment.branch, denied)

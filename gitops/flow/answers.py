@@ -61,7 +61,7 @@ def help_for(environment: str, branch: str, denied: Collection[Verb]) -> Answer:
     """Every command, and whether this person may."""
     lines = ["| write | and it |", "|---|---|"]
     lines += [
-        f"| {code(commands.usage(verb))} | {told}{' (not for you: ask an owner)' if verb in denied else ''} |"
+        f"| {code(commands.usage(verb))} | {told}{' (not for you)' if verb in denied else ''} |"
         for verb, told in commands.TOLD.items()
     ]
     if environment:

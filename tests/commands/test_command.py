@@ -101,6 +101,30 @@ def test_anybody_who_may_write_previews_and_asks(thread: Thread) -> None:
     assert "not for you" not in thread.say("/gitops help", by="grace")
 
 
+def test_help_tells_who_made_it_that_others_approve_what_it_destroys(thread: Thread) -> None:
+    told = thread.say("/gitops help", by="ada")
+    [denied] = [line for line in told.splitlines() if "not for you" in line]
+    assert denied.startswith("| `/gitops approve-destroy [DIGEST]` |")
+
+
+def test_a_team_that_cannot_be_asked_for_is_said_and_nothing_is_done(
+    thread: Thread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owned(thread)
+
+    def forbidden(team: str) -> frozenset[str]:
+        raise CodeHostFailed(f"asked GitHub who belongs to {team}: answered 403")
+
+    monkeypatch.setattr(thread.host, "members", forbidden)
+    assert thread.say("/gitops help", by="linus").count("not for you") == 4
+    event = thread.event("/gitops rollback", by="linus")
+    with pytest.raises(CodeHostFailed):
+        commanding.obey(thread.context(), event)
+    assert "asked GitHub who belongs to @acme/platform: answered 403" in thread.all()[-1]
+    assert thread.runs.started == []
+    assert "is started" in thread.say("/gitops rollback", by="grace")
+
+
 def test_a_branch_that_calls_itself_an_environments_is_none(thread: Thread) -> None:
     mine = GITOPS.format(approvals=0).replace("branch: prod", "branch: mine")
     thread.world.commit({"gitops.yaml": mine}, "mine")
