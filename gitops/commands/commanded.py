@@ -192,7 +192,10 @@ def _rollback(one: Asked) -> Answer:
     to = one.command.argument
     one.context.runs.start(ROLLBACK, one.event.default_branch, {"environment": one.environment.name, "to": to})
     where = f"to {code(to)}" if to else "to the release before"
-    return Answer(Ending.DONE, f"A rollback of {code(one.environment.name)} {where} is started.")
+    name = code(one.environment.name)
+    return Answer(
+        Ending.DONE, f"A rollback of {name} {where} is started. It comes as a pull request with its own gate."
+    )
 
 
 _DOES: Mapping[Verb, Callable[[Asked], Answer]] = {

@@ -41,7 +41,7 @@ TOLD = {
     Verb.EXPLAIN: "says what the gate says of this pull request now, rule by rule",
     Verb.APPROVE_DESTROY: "approves what the plan shown here destroys, past the environment's budgets",
     Verb.UNLOCK: "takes away the lease of a run that has ended; of all stacks, or of one",
-    Verb.ROLLBACK: "rolls the environment back to a release; without one, to the release before",
+    Verb.ROLLBACK: "proposes to roll the environment back to a release; without one, to the release before",
     Verb.HELP: "says this",
 }
 # The one argument that a command can have: its name, and what it looks like.

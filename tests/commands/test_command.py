@@ -344,6 +344,24 @@ def test_what_is_destroyed_is_approved_for_the_plan_that_is_shown_and_applied(de
     assert destroying.world.engine.states["dev"] == {"web": 12}
 
 
+def test_an_approval_whose_run_died_before_it_was_done_is_recorded_once(
+    destroying: Thread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = destroying.event("/gitops approve-destroy")
+    with monkeypatch.context() as patch:
+
+        def unreachable(*_: object) -> None:
+            raise RemoteUnreachable("gone")
+
+        patch.setattr(commanding, "_record", unreachable)
+        with pytest.raises(RemoteUnreachable):
+            commanding.obey(destroying.context(), event)
+    destroying.run(event)
+    assert "is approved by `grace`" in destroying.all()[-1]
+    assert [one.kind.value for one in destroying.world.records][-2:] == ["destroy approved", "command"]
+    assert [one.kind for one in destroying.world.records].count(RecordKind.DESTROY_APPROVED) == 1
+
+
 @pytest.mark.parametrize(("ending", "why"), [("edited", "edited the comment"), ("deleted", "the comment is gone")])
 def test_taking_the_comment_back_takes_the_approval_back(destroying: Thread, ending: str, why: str) -> None:
     event = destroying.event("/gitops approve-destroy")
