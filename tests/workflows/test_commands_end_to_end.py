@@ -102,3 +102,26 @@ def test_the_gate_is_explained_in_the_thread(threads: Threads) -> None:
     answer = threads.answers()[-1]
     assert "The gate of `dev`, asked now about commit" in answer
     assert "refuse  reviewed: the ledger has no plan of infrastructure/dev" in answer
+
+
+def test_what_is_started_is_started_on_github(threads: Threads) -> None:
+    github = threads.github
+    github.workflows.append("rollback.yml")
+    run = github.run("preview.yml", "feature", event="pull_request")
+    succeeded(threads.say("grace", "/gitops preview"))
+    assert (run.status, run.attempt) == ("queued", 2)
+    assert f"](https://github.com/{github.repository}/actions/runs/{run.identity}) of `" in threads.answers()[-1]
+    succeeded(threads.say("grace", "/gitops rollback 4967091b2510"))
+    started = github.runs[-1]
+    assert (started.workflow, started.branch, started.event) == ("rollback.yml", "main", "workflow_dispatch")
+    assert started.inputs == {"environment": "dev", "to": "4967091b2510"}
+
+
+def test_what_github_refuses_is_said_in_the_thread_and_fails_the_run(threads: Threads) -> None:
+    threads.github.forbidden.append(r"POST .*/dispatches")
+    run = threads.say("grace", "/gitops rollback")
+    threads.github.forbidden.clear()
+    assert run.code != 0
+    assert "**Failed.** Because:" in threads.answers()[-1]
+    assert "answered 403" in threads.answers()[-1]
+    assert TOKEN not in threads.answers()[-1]
