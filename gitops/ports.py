@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gitops.model import (
     Change,
     CheckReport,
+    Comment,
     Commit,
     CutOff,
     EngineRun,
@@ -309,6 +310,12 @@ class CodeHostReader(Protocol):
 
     def may_write(self, login: str) -> bool:
         """Whether this account may push to the repository; an account that is gone may not. Raises CodeHostFailed."""
+
+    def find_comment(self, number: int, comment: int) -> Comment | None:
+        """A comment below the pull request as it stands there now; None where there is none (any more) of that id.
+
+        Raises CodeHostFailed.
+        """
 
     def labelled(self, label: str) -> tuple[PullRequest, ...]:
         """The open pull requests that carry a label, without their approvals and people. Raises CodeHostFailed."""

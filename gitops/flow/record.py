@@ -218,12 +218,12 @@ class History:
         found = self.newest(Query(stack=stack.label, kinds=kinds, commit=commit, shown_on=shown_on, until=until))
         return None if found is None else plans.from_body(found.body.get("plan"))
 
-    def latest_plan(self, stack: Stack, shown_on: int) -> Plan | None:
-        """The newest plan of the stack that pull request `shown_on` showed, at whatever head of it.
+    def latest_plan(self, stack: Stack, shown_on: int, until: datetime | None = None) -> Plan | None:
+        """The newest plan of the stack that pull request `shown_on` showed, at whatever head of it, not after `until`.
 
         Raises LedgerBroken when it was altered, Refused when it has another format.
         """
-        found = self.newest(Query(stack=stack.label, kinds=(RecordKind.PLAN,), shown_on=shown_on))
+        found = self.newest(Query(stack=stack.label, kinds=(RecordKind.PLAN,), shown_on=shown_on, until=until))
         return None if found is None else plans.from_body(found.body.get("plan"))
 
     def last_apply(self, stack: Stack) -> Record | None:

@@ -98,11 +98,16 @@ class RecordKind(StrEnum):
     DESTROY_STARTED = "destroy started"
     DESTROYED = "destroyed"
     DESTROY_FAILED = "destroy failed"
+    DESTROY_APPROVED = "destroy approved"
+    COMMAND = "command"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of the ledger. `previous` is the digest of the record before it, empty for the first."""
+    """One entry of the ledger. `previous` is the digest of the record before it, empty for the first.
+
+    `stack` is a label; empty for what concerns a pull request as a whole.
+    """
 
     sequence: int
     previous: str

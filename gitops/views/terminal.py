@@ -42,6 +42,7 @@ _RECORD_STYLES = {
     RecordKind.NOT_VERIFIED: "red",
     RecordKind.BREAK_GLASS: "bold red",
     RecordKind.REFUSED: "red",
+    RecordKind.DESTROY_APPROVED: "bold yellow",
     RecordKind.REPAIRED: "yellow",
     RecordKind.APPLY_STARTED: "dim",
     RecordKind.SUPERSEDED: "dim",

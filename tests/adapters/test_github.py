@@ -342,3 +342,34 @@ def test_a_remote_elsewhere_is_a_usage_error_without_its_password() -> None:
     with pytest.raises(UsageError) as raised:
         Client.from_environment({"GITHUB_TOKEN": "t"}, "https://me:secret@git.example.com/acme/infrastructure")
     assert "secret" not in raised.value.message
+
+
+# --- comments ---------------------------------------------------------------------------------------
+
+
+def test_a_comment_that_was_edited_says_so(github: SimulatedGitHub, number: int) -> None:
+    said = github.say(number, "grace", "/gitops approve-destroy")
+    found = adapter(github).find_comment(number, said.identity)
+    assert found
+    assert (found.edited, found.address) == (
+        False,
+        f"https://github.com/{REPOSITORY}/pull/{number}#issuecomment-{said.identity}",
+    )
+    said.edits = 1
+    edited = adapter(github).find_comment(number, said.identity)
+    assert edited
+    assert edited.edited
+
+
+def test_a_bots_comment_and_one_of_a_deleted_account_are_nobodys(github: SimulatedGitHub, number: int) -> None:
+    bot = adapter(github).find_comment(number, github.say(number, "helper[bot]", "/gitops approve-destroy").identity)
+    gone = adapter(github).find_comment(number, github.say(number, "", "/gitops approve-destroy").identity)
+    assert bot
+    assert gone
+    assert (bot.by_person, gone.by, gone.by_person) == (False, "", False)
+
+
+def test_a_comment_that_cannot_be_asked_for_is_no_missing_one(github: SimulatedGitHub, number: int) -> None:
+    github.forbidden.append(r"GET .*/issues/comments/\d+")
+    with pytest.raises(CodeHostFailed, match="about a comment on pull request"):
+        adapter(github).find_comment(number, 1)

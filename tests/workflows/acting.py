@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gitops.toolchain import tools
 from tests.workflows.github_shapes import Json
-from tests.workflows.simulated_github import TOKEN, SimulatedGitHub
+from tests.workflows.simulated_github import TOKEN, Comment, SimulatedGitHub
 from tests.workflows.simulated_queue import merge_group_event
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,12 @@ class Act:
         """The `apply` workflow for a push that moved the branch to where it is now."""
         event = self._github.push_event(branch)
         return self._run("apply", "push", event, f"refs/heads/{branch}", {"sha": event["after"]})
+
+    def comment(self, number: int, comment: Comment, **payload: object) -> Finished:
+        """The `command` workflow for a comment below a pull request; it runs on the default branch."""
+        event = {**self._github.comment_event(number, comment), **payload}
+        head = {"sha": self._github.git("rev-parse", "refs/heads/main")}
+        return self._run("command", "issue_comment", event, "refs/heads/main", head)
 
     def _run(self, workflow: str, event: str, payload: Json, ref: str, head: Mapping[str, str]) -> Finished:
         self._runs += 1

@@ -185,8 +185,10 @@ def _create_comment(github: "SimulatedGitHub", request: Request, login: str, num
 
 
 def _one_comment(github: "SimulatedGitHub", request: Request, login: str, identity: str) -> Answer:
-    """Edit or delete; a workflow's token may touch its own comments only."""
+    """Read, edit or delete; a workflow's token may change its own comments only."""
     pull_request, comment = github.find_comment(int(identity))
+    if request.method == "GET":
+        return Answer(200, github.comment_json(pull_request, comment))
     if comment.by != login:
         return Answer(403, {"message": "Must have admin rights to Repository.", "status": "403"})
     if request.method == "DELETE":
@@ -218,6 +220,7 @@ ROUTES: Mapping[str, Route] = {
     "GET /orgs/{org}/teams/{team_slug}/members": _members,
     "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": _comments,
     "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": _create_comment,
+    "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": _one_comment,
     "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": _one_comment,
     "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": _one_comment,
     "GET /repos/{owner}/{repo}/collaborators/{username}/permission": _permission,

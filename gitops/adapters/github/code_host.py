@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from gitops.adapters.github.client import Client
-from gitops.model import Approval, PullRequest
+from gitops.model import Approval, Comment, PullRequest
 
 if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s, which `gitops affected` does not have
     import github.Commit
@@ -84,6 +84,32 @@ class GitHub:
         with self._client.asking(f"who belongs to {team}", needs="organization members: read"):
             address = f"/orgs/{organisation}/teams/{slug}/members"
             return frozenset(one.login for one in PaginatedList(NamedUser, self._client.github.requester, address, {}))
+
+    def find_comment(self, number: int, comment: int) -> Comment | None:
+        """The comment as it stands below the pull request now."""
+        from github import GithubException
+
+        with self._client.asking(f"about a comment on pull request {number}", needs="pull-requests: read"):
+            try:
+                found = self._client.repository.get_issue(number).get_comment(comment)
+                # The first thing that is read of it is what asks GitHub.
+                below = found.issue_url
+            except GithubException as error:
+                if error.status == 404:
+                    return None
+                raise
+            # GitHub finds a comment by its id alone, below whatever it stands.
+            if not below.endswith(f"/issues/{number}"):
+                return None
+            return Comment(
+                id=found.id,
+                by=found.user.login if found.user else "",
+                body=found.body,
+                at=found.created_at.astimezone(UTC),
+                edited=found.updated_at != found.created_at,
+                by_person=found.user is not None and found.user.type == "User",
+                address=found.html_url,
+            )
 
     def may_write(self, login: str) -> bool:
         """Whether the account may push; one that is gone may not."""
