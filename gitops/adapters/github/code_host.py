@@ -6,7 +6,7 @@ from datetime import UTC
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from gitops.adapters.github.client import Client
+from gitops.adapters.github.client import Client, made
 from gitops.model import Approval, PullRequest
 
 if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s, which `gitops affected` does not have
@@ -111,7 +111,7 @@ class GitHub:
     def reply(self, number: int, body: str) -> None:
         """One more comment."""
         with self._client.asking(f"to comment on pull request {number}", needs="pull-requests: write"):
-            self._client.repository.get_issue(number).create_comment(body)
+            made(self._client.repository.get_issue(number).create_comment(body).id)
 
     def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
         """Put on and take off what differs; a label that the repository does not have is made."""
@@ -121,8 +121,7 @@ class GitHub:
             if missing := sorted(set(wanted) - there):
                 for name in missing:
                     self._make_label(name)
-                address = f"/repos/{self._client.name}/issues/{number}/labels"
-                self._client.github.requester.requestJsonAndCheck("POST", address, input={"labels": missing})
+                self._client.send("POST", f"issues/{number}/labels", {"labels": missing})
             for name in sorted((set(ours) - set(wanted)) & there):
                 issue.remove_from_labels(name)
 
@@ -143,7 +142,7 @@ class GitHub:
             for found in self._client.repository.get_pulls(state="open", head=f"{owner}:{branch}", base=base):
                 found.edit(title=title, body=body)
                 return found.number
-            return self._client.repository.create_pull(base=base, head=branch, title=title, body=body).number
+            return made(self._client.repository.create_pull(base=base, head=branch, title=title, body=body).number)
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep exactly one comment of ours that starts with `marker`; whoever else copies the marker is left alone."""
@@ -158,7 +157,7 @@ class GitHub:
                 if comment.user and comment.user.login == own_login and comment.body.startswith(marker)
             ]
             if not ours:
-                issue.create_comment(body)
+                made(issue.create_comment(body).id)
                 return
             ours[0].edit(body)
             # Two runs that started together, or a retry, may each have created one.
@@ -168,7 +167,7 @@ class GitHub:
     def announce(self, title: str, body: str) -> None:
         """An issue: everybody who watches the repository is told of it."""
         with self._client.asking("to open an issue", needs="issues: write"):
-            self._client.repository.create_issue(title=title, body=body)
+            made(self._client.repository.create_issue(title=title, body=body).number)
 
     def _read(self, found: "github.PullRequest.PullRequest") -> PullRequest:
         contributors, strangers = self._contributors(found)
