@@ -72,8 +72,11 @@ class GitHub:
     def contributors(self, base: str, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Who wrote or committed what `head` has and `base` has not."""
         with self._client.asking(f"who wrote what lies between {base[:12]} and {head[:12]}", needs="contents: read"):
-            commits = list(self._client.repository.compare(base, head).commits)
-            return _people([one for one in commits if not _merged_on_the_site(one)])
+            compared = self._client.repository.compare(base, head)
+            total = compared.total_commits
+            commits = list(compared.commits)
+            logins, strangers = _people([one for one in commits if not _merged_on_the_site(one)])
+            return logins, tuple(sorted({*strangers, *_unlisted(len(commits), total)}))
 
     def members(self, team: str) -> frozenset[str]:
         """Who belongs to @organisation/team, or to a team below it. A workflow's own token may not ask for that."""
@@ -191,8 +194,7 @@ class GitHub:
         commits = list(found.get_commits())
         logins, strangers = _people(commits)
         author = found.user.login if found.user else DELETED_ACCOUNT
-        unlisted = range(len(commits), found.commits) if len(commits) >= MOST_COMMITS else ()
-        unknown = {f"a commit that GitHub does not list ({number})" for number in unlisted}
+        unknown = _unlisted(len(commits), found.commits) if len(commits) >= MOST_COMMITS else set()
         return tuple(sorted({*logins, author})), tuple(sorted({*strangers, *unknown}))
 
     def _approvals(self, pull_request: "github.PullRequest.PullRequest") -> tuple[Approval, ...]:
@@ -221,6 +223,11 @@ class GitHub:
 def _is_from_fork(found: "github.PullRequest.PullRequest") -> bool:
     """Whether its branch is in another repository; a fork that was deleted leaves none behind."""
     return found.head.repo is None or bool(found.head.repo.full_name != found.base.repo.full_name)
+
+
+def _unlisted(listed: int, total: int) -> set[str]:
+    """Strangers, one for each commit that GitHub counts and does not list."""
+    return {f"a commit that GitHub does not list ({number})" for number in range(listed, total)}
 
 
 def _login_in(address: str) -> str | None:
