@@ -135,6 +135,9 @@ class EngineReader(Protocol):
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """The stack's outputs, secrets masked."""
 
+    def stacks(self, folder: Path) -> tuple[str, ...]:
+        """The names of the project's stacks in the state backend, in Git or not. Raises EngineFailed."""
+
     def unsettled(
         self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
     ) -> tuple[str, ...]:
@@ -161,6 +164,19 @@ class EngineWriter(Protocol):
 
         `must_stop` is asked all the while: as soon as it gives a reason, the running operations are finished, the
         rest is left, and the reason is raised.
+        """
+
+    def destroy(
+        self,
+        folder: Path,
+        stack: str,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> None:
+        """Delete all that the stack has, and then the stack itself; one that does not exist is nothing to do.
+
+        The program is not run. Raises EngineFailed, also for what is protected; what was deleted until then is out of
+        the state. `must_stop` as in `apply`.
         """
 
     def settle(

@@ -105,6 +105,31 @@ class BreakGlass:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class DestroyStarted:
+    """Written right before a stack is destroyed, by the run `run` on the machine `host`."""
+
+    run: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """Written when the stack and all that it had is gone; `why` it had to go."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyFailed:
+    """A destroy that did not come to its end; `cancelled` as for an apply."""
+
+    message: str
+    cancelled: bool = False
+    run: str = ""
+    host: str = ""
+
+
 BODIES: dict[RecordKind, tuple[type, ...]] = {
     RecordKind.PLAN: (Planned,),
     RecordKind.APPLY_STARTED: (ApplyStarted,),
@@ -116,6 +141,9 @@ BODIES: dict[RecordKind, tuple[type, ...]] = {
     RecordKind.RELEASE: (Verified, Unchanged),
     RecordKind.SUPERSEDED: (Superseded,),
     RecordKind.BREAK_GLASS: (BreakGlass,),
+    RecordKind.DESTROY_STARTED: (DestroyStarted,),
+    RecordKind.DESTROYED: (Destroyed,),
+    RecordKind.DESTROY_FAILED: (DestroyFailed,),
 }
 
 

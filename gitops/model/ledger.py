@@ -95,6 +95,9 @@ class RecordKind(StrEnum):
     RELEASE = "release"
     SUPERSEDED = "superseded"
     BREAK_GLASS = "break glass"
+    DESTROY_STARTED = "destroy started"
+    DESTROYED = "destroyed"
+    DESTROY_FAILED = "destroy failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,9 @@ _RECORD_STYLES = {
     RecordKind.REPAIRED: "yellow",
     RecordKind.APPLY_STARTED: "dim",
     RecordKind.SUPERSEDED: "dim",
+    RecordKind.DESTROY_STARTED: "dim",
+    RecordKind.DESTROYED: "yellow",
+    RecordKind.DESTROY_FAILED: "red",
 }
 _FINDING_STYLES = {
     PolicyLevel.MANDATORY: "bold red",

@@ -29,6 +29,9 @@ BODIES = {
     RecordKind.RELEASE: {"unchanged_since": HEAD},
     RecordKind.SUPERSEDED: {"by": HEAD},
     RecordKind.BREAK_GLASS: {"reason": "fire", "plan_digest": DIGEST, "verdict": VERDICT},
+    RecordKind.DESTROY_STARTED: {"run": "5f0c", "host": "runner-1"},
+    RecordKind.DESTROYED: {"why": "pull request #7 is closed"},
+    RecordKind.DESTROY_FAILED: {"message": "no", "cancelled": True, "run": "5f0c", "host": "runner-1"},
 }
 
 
