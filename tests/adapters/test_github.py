@@ -137,6 +137,27 @@ def test_each_commit_that_github_does_not_list_is_a_strangers(github: SimulatedG
     ]
 
 
+def between(github: SimulatedGitHub) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return adapter(github).contributors(*github.git("rev-parse", "main", "feature").split())
+
+
+def test_contributors_between_two_commits_count_on_every_page(github: SimulatedGitHub, number: int) -> None:
+    github.largest_page = 2
+    for name in ("bob", "carol", "dan", "eve"):
+        commit(github, f"by {name}", name)
+    assert number
+    assert between(github) == (("bob", "carol", "dan", "eve", "somebody"), ())
+    assert sum("/compare/" in line for line in github.requests) == 3
+
+
+def test_each_commit_between_two_that_github_does_not_list_is_a_strangers(github: SimulatedGitHub, number: int) -> None:
+    github.most_compared = 2
+    for name in ("bob", "carol"):
+        commit(github, f"by {name}", name)
+    assert number
+    assert between(github) == (("bob", "somebody"), ("a commit that GitHub does not list (2)",))
+
+
 def test_a_rename_changes_both_paths(github: SimulatedGitHub, number: int) -> None:
     blob = github.git("rev-parse", "feature:feature.txt")
     before = github.git("commit-tree", "feature^{tree}", "-p", "main", "-m", "The file is there already")

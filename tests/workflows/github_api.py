@@ -93,7 +93,7 @@ def _page(github: "SimulatedGitHub", request: Request, whole: Answer) -> Answer:
     links = f'<{address}&page={page + 1}>; rel="next", <{address}&page={last}>; rel="last"'
     shown: object = items[(page - 1) * size : page * size]
     if whole.under:
-        shown = {"total_count": len(items), whole.under: shown}
+        shown = {**whole.beside, whole.under: shown}
     return replace(whole, value=shown, headers={"Link": links} if page < last else {})
 
 
@@ -155,7 +155,8 @@ def _commits(github: "SimulatedGitHub", _request: Request, _login: str, number: 
 
 
 def _compared(github: "SimulatedGitHub", request: Request, _login: str, span: str) -> Answer:
-    return Answer(200, github.compared_json(*span.split("...")))
+    commits, beside = github.compared_json(*span.split("..."))
+    return Answer(200, commits, under="commits", beside=beside)
 
 
 def _open_issue(github: "SimulatedGitHub", request: Request, login: str, _name: str) -> Answer:

@@ -111,6 +111,8 @@ class SimulatedGitHub:
         self.issues: list[tuple[str, str]] = []
         # GitHub's largest page; a test that wants many pages makes it small instead of writing 101 comments.
         self.largest_page = 100
+        # GitHub lists no more of a comparison.
+        self.most_compared = 10_000
         # Right after a merge GitHub does not know a commit's pull requests yet.
         self.index_is_late = False
         self.requests: list[str] = []
@@ -329,18 +331,20 @@ class SimulatedGitHub:
             for row in rows
         ]
 
-    def compared_json(self, base: str, head: str) -> Json:
-        """What `head` has and `base` has not. Two commits of one line: they meet in the older."""
+    def compared_json(self, base: str, head: str) -> tuple[list[Json], Json]:
+        """The commits that `head` has and `base` has not, and what a comparison says beside them.
+
+        Two commits of one line: they meet in the older.
+        """
         commits = self.span_json(f"{base}..{head}")
         [before] = self.span_json(f"{base}^!")
-        return {
+        return commits[: self.most_compared], {
             "url": f"{self.url}/repos/{self.repository}/compare/{base}...{head}",
             "base_commit": before,
             "merge_base_commit": before,
             "status": "ahead" if commits else "identical",
             "ahead_by": len(commits),
             "total_commits": len(commits),
-            "commits": commits,
         }
 
     def _person(self, name: str, address: str) -> tuple[Json, Json | None]:
