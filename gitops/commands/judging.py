@@ -182,15 +182,27 @@ class Judge:
         held = [one for one in self._settings.environments if one.name == environment]
         if request is None or not held:
             return ()
+        promoted = self._promoted(request.head)
         found: list[Record | None] = []
         for stack in self._settings.stacks_of(held[0], self._snapshot.stacks):
             first: Record | None = None
             for one in history.select(replace(_releases(environment), stack=stack.label)):
-                if one.commit != request.head and not contains(self._context, one.commit, request.head):
+                if one.commit != promoted and not contains(self._context, one.commit, promoted):
                     break
                 first = one
             found.append(first)
         return tuple(found)
+
+    def _promoted(self, head: str) -> str:
+        """What a pull request's head promotes: a merge with exactly the files of its first parent is that parent.
+
+        So is what `gitops promote` proposes after a rollback.
+        """
+        status, output, _ = self._context.git.attempt("log", "-1", "--format=%T %P", head)
+        tree, *parents = output.decode().split() or [""]
+        if status or len(parents) < 2 or self._context.git.text("log", "-1", "--format=%T", parents[0]) != tree:
+            return head
+        return parents[0]
 
     def _is_vouched(self, sets: tuple[RuleSet, ...], request: PullRequest | None, history: History) -> bool:
         """Whether this promotes what is released in the environment before, where others had to approve it.

@@ -105,6 +105,15 @@ class BreakGlass:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class RollbackAsked:
+    """Somebody proposed to take the record's commit back to the release `to`, with commit `head`, as a pull request."""
+
+    to: Commit
+    head: Commit
+    pull_request: int
+
+
 BODIES: dict[RecordKind, tuple[type, ...]] = {
     RecordKind.PLAN: (Planned,),
     RecordKind.APPLY_STARTED: (ApplyStarted,),
@@ -116,6 +125,7 @@ BODIES: dict[RecordKind, tuple[type, ...]] = {
     RecordKind.RELEASE: (Verified, Unchanged),
     RecordKind.SUPERSEDED: (Superseded,),
     RecordKind.BREAK_GLASS: (BreakGlass,),
+    RecordKind.ROLLBACK: (RollbackAsked,),
 }
 
 

@@ -95,6 +95,7 @@ class RecordKind(StrEnum):
     RELEASE = "release"
     SUPERSEDED = "superseded"
     BREAK_GLASS = "break glass"
+    ROLLBACK = "rollback asked"
 
 
 @dataclass(frozen=True, slots=True)

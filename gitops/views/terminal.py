@@ -45,6 +45,7 @@ _RECORD_STYLES = {
     RecordKind.REPAIRED: "yellow",
     RecordKind.APPLY_STARTED: "dim",
     RecordKind.SUPERSEDED: "dim",
+    RecordKind.ROLLBACK: "yellow",
 }
 _FINDING_STYLES = {
     PolicyLevel.MANDATORY: "bold red",

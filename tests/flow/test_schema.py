@@ -28,6 +28,7 @@ BODIES = {
     RecordKind.REPAIRED: {"repairs": ["adopted a bucket"]},
     RecordKind.RELEASE: {"unchanged_since": HEAD},
     RecordKind.SUPERSEDED: {"by": HEAD},
+    RecordKind.ROLLBACK: {"to": HEAD, "head": HEAD, "pull_request": 7},
     RecordKind.BREAK_GLASS: {"reason": "fire", "plan_digest": DIGEST, "verdict": VERDICT},
 }
 
