@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from gitops.commands import unreleased
+from gitops.commands import releases, unreleased
 from gitops.commands.planning import Program, contains, last_release
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
@@ -168,7 +168,13 @@ class Judge:
             teams={team: host.members(team) for team in _teams(environments, files)},
             soaking={name: since for name, since in soaking.items() if since is not None},
             vouched=self._is_vouched(sets, request, history),
+            returns_to=self._returns_to(request, history) if soaks else "",
         )
+
+    def _returns_to(self, request: PullRequest | None, history: History) -> str:
+        """The release of this environment that a rollback returns to: it has soaked before it came here."""
+        found = releases.returned_to(self._context, history, self._environment.name, request.head) if request else None
+        return found.commit if found else ""
 
     def _soaking(self, environment: str, request: PullRequest | None, history: History) -> datetime | None:
         """Since when all stacks of the environment are at the promoted commit, or at later ones."""

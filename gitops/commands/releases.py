@@ -8,7 +8,7 @@ from gitops.context import Context
 from gitops.errors import ConfigError, GitFailed, UsageError
 from gitops.flow.discover import take_snapshot
 from gitops.flow.record import History, Query
-from gitops.flow.release import Release, release_at
+from gitops.flow.release import Release, release_at, rollbacks
 from gitops.model import Commit, RecordKind, Stack
 
 # How GitHub's own token is limited, and what no Pulumi program reads: the pipeline's own workflows.
@@ -37,6 +37,15 @@ def of_environment(context: Context, history: History, environment: str, branch:
         found = release_at(history, environment, record.commit, stacks_at(context, environment, record.commit))
         if found:
             yield found
+
+
+def returned_to(context: Context, history: History, environment: str, head: str) -> Release | None:
+    """The release of this environment whose files a rollback's head has again; None for any other head."""
+    asked = next((one for one in rollbacks(history, environment) if one.head == head), None)
+    if asked is None:
+        return None
+    found = release_at(history, environment, asked.to, stacks_at(context, environment, asked.to))
+    return None if found is None or differing(context, asked.to, head, with_workflows=False) else found
 
 
 def commits_between(context: Context, before: str, after: str) -> tuple[Commit, ...]:

@@ -111,8 +111,8 @@ def issue(found: Report) -> str | None:
         "**Two ways out**",
         "",
         f"- *Revert it*: open a pull request into {code(found.branch)} that affects the stack; a comment in {stacks} "
-        "is enough. Its plan shows the drift being taken back, and an approval stands for exactly that. `gitops up` alone "
-        "does nothing here, since the commit is released already.",
+        "is enough. Its plan shows the drift being taken back, and an approval stands for exactly that. `gitops up` "
+        "alone does nothing here, since the commit is released already.",
         f"- *Adopt it*: change the program in a pull request into {code(found.branch)} until its plan leaves these "
         "resources alone.",
         "",

@@ -28,7 +28,8 @@ class Situation:
     of each team that a rule names. `soaking` says for an environment since when the promoted commit is released in it,
     wherever it holds something. `vouched` is for a promotion of what others approved in the environment before: those
     who wrote it may approve it here. `program` is what the commit's plan would be computed from, where it was looked
-    at. `resumed` says that part of the reviewed plan is applied already.
+    at. `resumed` says that part of the reviewed plan is applied already. `returns_to` is the release of the environment
+    itself that a rollback returns to.
     """
 
     stack: Stack
@@ -41,6 +42,7 @@ class Situation:
     vouched: bool = False
     program: Inputs | None = None
     resumed: bool = False
+    returns_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def _case(evidence: Evidence, plan: Plan | None) -> Case:
         soaking=situation.soaking,
         now=situation.now,
         resumed=situation.resumed,
+        returns_to=situation.returns_to,
     )
 
 

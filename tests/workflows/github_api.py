@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.workflows import github_issues
 from tests.workflows.github_shapes import Json
 
 if TYPE_CHECKING:
@@ -129,6 +130,14 @@ def _open_issue(github: "SimulatedGitHub", request: Request, login: str, _name: 
     return Answer(201, {"number": 900 + len(github.issues), "user": github.user_json(login), **request.body})
 
 
+def _issues(github: "SimulatedGitHub", request: Request, login: str, _name: str) -> Answer:
+    return Answer(200, github_issues.listed(github, request.query.get("state", "open"), login))
+
+
+def _edit_issue(github: "SimulatedGitHub", request: Request, login: str, number: str) -> Answer:
+    return Answer(200, github_issues.edit(github, int(number), request.body, login))
+
+
 def _files(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
     return Answer(200, github.files_json(github.pull_requests[int(number)]))
 
@@ -177,6 +186,8 @@ ROUTES: Mapping[str, Route] = {
     r"GET {repository}/pulls/(\d+)/files": _files,
     r"GET {repository}/compare/(\w+\.\.\.\w+)": _compared,
     r"POST {repository}/issues": _open_issue,
+    r"GET {repository}/issues": _issues,
+    r"PATCH {repository}/issues/(\d+)": _edit_issue,
     r"GET /orgs/(.+/teams/.+)/members": _members,
     r"GET {repository}/issues/(\d+)/comments": _comments,
     r"POST {repository}/issues/(\d+)/comments": _create_comment,
