@@ -101,7 +101,9 @@ class DeliveryIdentity(pulumi.ComponentResource):
         needed.append(boundary)
         branch = f"refs/heads/{args.branch}"
         # A preview also runs on the branch itself, to see what has drifted since the last apply.
-        preview = self._role("preview", args.preview_environment, ["refs/pull/*/merge", branch], needed)
+        # A merge queue makes branches of its own for what it would merge.
+        queue = f"refs/heads/gh-readonly-queue/{args.branch}/*"
+        preview = self._role("preview", args.preview_environment, ["refs/pull/*/merge", queue, branch], needed)
         apply = self._role("apply", args.apply_environment, [branch], needed)
         self.boundary_arn = boundary.arn
         self.preview_role_arn = preview.arn

@@ -5,7 +5,7 @@ people's side of GitHub: pull requests, approvals, comments. Anybody may act as 
 """
 
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gitops.errors import CodeHostFailed, Refused, UsageError
-from gitops.model import Approval, PullRequest
+from gitops.model import Approval, CheckReport, PullRequest
 from gitops.ports import Clock
 
 if TYPE_CHECKING:  # GitPython takes 0.1 s to import
@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # GitPython takes 0.1 s to import
 FILE = "pull-requests.json"
 TEAMS = "teams.json"
 ANNOUNCEMENTS = "announcements.jsonl"
+CHECKS = "checks.json"
+CODE_SCANNING = "code-scanning.sarif"
 # Who the pipeline's comments are by; a comment of a person that copies a marker is left alone.
 PIPELINE = "gitops"
 
@@ -47,11 +49,14 @@ class Entry:
     head: str
     approvals: tuple[Approval, ...] = ()
     comments: tuple[Comment, ...] = ()
+    body: str = ""
     merged_as: str | None = None
+    labels: tuple[str, ...] = ()
+    closed: bool = False
 
 
 class LocalHost:
-    """One bare repository's pull requests, as `CodeHostReader` and `CodeHostWriter`, and what people do to them."""
+    """One bare repository's pull requests, as `CodeHostReader`, `CodeHostWriter` and `Checks`; and its people."""
 
     def __init__(self, remote: Path, clock: Clock) -> None:
         self._remote = remote
@@ -105,7 +110,66 @@ class LocalHost:
             kept = tuple(ours if c in old[:1] else c for c in entry.comments) if old else (*entry.comments, ours)
             self._put(replace(entry, comments=kept))
 
+    def may_write(self, login: str) -> bool:  # noqa: ARG002 - the port's signature
+        """Anybody may: names are accounts here."""
+        return True
+
+    def labelled(self, label: str) -> tuple[PullRequest, ...]:
+        """The open pull requests with that label."""
+        entries = [self._current(entry) for entry in self._read()]
+        open_ = [entry for entry in entries if label in entry.labels and not entry.merged_as and not entry.closed]
+        return tuple(
+            PullRequest(entry.number, entry.title, entry.author, entry.base, entry.head, labels=entry.labels)
+            for entry in open_
+        )
+
+    def reply(self, number: int, body: str) -> None:
+        """One more comment of the pipeline. Raises CodeHostFailed."""
+        with self._changing(number) as entry:
+            self._put(replace(entry, comments=(*entry.comments, Comment(PIPELINE, body))))
+
+    def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
+        """Of the labels `ours`, exactly `wanted`. Raises CodeHostFailed."""
+        with self._changing(number) as entry:
+            kept = {one for one in entry.labels if one not in ours} | set(wanted)
+            self._put(replace(entry, labels=tuple(sorted(kept))))
+
+    def propose(self, branch: str, base: str, title: str, body: str) -> int:
+        """Open a pull request of the pipeline's, or bring the open one up to date. Raises UsageError for no change."""
+        for entry in map(self._current, self._read()):
+            if (entry.branch, entry.base, entry.merged_as, entry.closed) == (branch, base, None, False):
+                number = entry.number
+                break
+        else:
+            number = self.open(branch, base, title=title, author=PIPELINE)
+        with self._changing(number) as entry:
+            self._put(replace(entry, title=title, body=body))
+        return number
+
+    def report(self, commit: str, report: CheckReport) -> None:
+        """Keep the commit's check of that name beside the pull requests."""
+        with self._locked():
+            checks = self.checks()
+            checks.setdefault(commit, {})[report.name] = report
+            (self._remote / CHECKS).write_bytes(msgspec.json.format(msgspec.json.encode(checks)))
+
+    def findings(self, commit: str, ref: str, sarif: bytes) -> None:  # noqa: ARG002 - the port's signature
+        """Keep the newest document beside the pull requests."""
+        with self._locked():
+            (self._remote / CODE_SCANNING).write_bytes(sarif)
+
     # --- what people do -----------------------------------------------------------------------
+
+    def close(self, number: int) -> None:
+        """Close it without a merge."""
+        with self._changing(number) as entry:
+            self._put(replace(entry, closed=True))
+
+    def checks(self) -> dict[str, dict[str, CheckReport]]:
+        """Commit → name → the check as it was reported last."""
+        file = self._remote / CHECKS
+        kind = dict[str, dict[str, CheckReport]]
+        return msgspec.json.decode(file.read_bytes(), type=kind) if file.exists() else {}
 
     def open(self, branch: str, base: str, *, title: str, author: str) -> int:
         """Open a pull request; its number. Raises UsageError when there is nothing to merge."""
@@ -221,6 +285,8 @@ class LocalHost:
             approvals=entry.approvals,
             merged_as=entry.merged_as,
             contributors=tuple(sorted({entry.author, *names})),
+            labels=entry.labels,
+            closed=entry.closed,
         )
 
     def _names(self, *span: str) -> tuple[str, ...]:

@@ -86,7 +86,10 @@ def _of_change(context: Context, base: str, head: str, branch: str, number: int)
 
 
 def of_commit(context: Context, commit: str, branch: str) -> Matrix:
-    """The machines that apply a commit of an environment's branch: what is released there already needs none."""
+    """The machines that apply a commit of an environment's branch.
+
+    What has nothing to apply goes along with the first of them, which notes that in the ledger.
+    """
     repository = context.repository
     environment, _ = newest(context, None, branch)
     head = repository.resolve(commit)
@@ -96,7 +99,8 @@ def of_commit(context: Context, commit: str, branch: str) -> Matrix:
     held = settings.stacks_of(environment, snapshot.stacks)
     wanted = [stack for stack in held if standing_release(context, history, stack, head) is None]
     seconds = _seconds(history, wanted, RecordKind.RELEASE)
-    waves = legs.apply_waves(wanted, _upstream(snapshot), seconds, settings.apply_runners)
+    needless = [stack for stack in held if stack not in wanted]
+    waves = legs.apply_waves(wanted, _upstream(snapshot), seconds, settings.apply_runners, along=needless)
     return Matrix(environment.name, branch, repository.parent(head) or head, head, 0, waves)
 
 
@@ -121,8 +125,9 @@ def _seconds(history: History, stacks: Collection[Stack], kind: RecordKind) -> M
 
 
 def as_outputs(found: Matrix) -> Mapping[str, str]:
-    """What the jobs of a workflow read, as `needs.….outputs`. Each leg is `{"title": …, "stacks": […]}`."""
+    """What the jobs of a workflow read as `needs.….outputs`; each leg is `{"number": …, "title": …, "stacks": […]}`."""
     waves = [_legs(wave) for wave in found.waves]
+    every = _legs([leg for wave in found.waves for leg in wave])
     alone = len(waves) == 1 and len(waves[0]) == 1
     padded = [*waves, *[[]] * (legs.WAVES - len(waves))]
     return {
@@ -132,7 +137,7 @@ def as_outputs(found: Matrix) -> Mapping[str, str]:
         "head": found.head,
         "number": str(found.number or ""),
         "alone": "true" if alone else "",
-        "legs": _json([leg for wave in waves for leg in wave]),
+        "legs": _json(every),
         **{f"wave-{number}": _json(wave) for number, wave in enumerate(padded, 1)},
     }
 
@@ -169,7 +174,7 @@ def lines(found: Matrix) -> list[str]:
 def _legs(wave: Sequence[Leg]) -> list[dict[str, object]]:
     """Titles are of our own making: a job's name is no place for what somebody else wrote."""
     return [
-        {"title": f"{number} of {len(wave)}", "stacks": [stack.label for stack in leg.stacks]}
+        {"number": number, "title": f"{number} of {len(wave)}", "stacks": [stack.label for stack in leg.stacks]}
         for number, leg in enumerate(wave, 1)
     ]
 

@@ -82,15 +82,19 @@ def spread(groups: Iterable[Group], seconds: Mapping[Stack, float], most: int, a
 
 
 def apply_waves(
-    stacks: Collection[Stack], upstream: Mapping[Stack, frozenset[Stack]], seconds: Mapping[Stack, float], most: int
+    stacks: Collection[Stack],
+    upstream: Mapping[Stack, frozenset[Stack]],
+    seconds: Mapping[Stack, float],
+    most: int,
+    along: Collection[Stack] = (),
 ) -> tuple[tuple[Leg, ...], ...]:
     """The stacks of an apply in waves of machines, each wave reading only from those before it.
 
     One wave with one machine where that is as fast: it judges all stacks before it touches the first of them, and
     orders them itself. So does the machine of the last wave, where there are more than `WAVES`. Raises ConfigError for
-    a circle.
+    a circle. The stacks `along` need no time and no order.
     """
-    if not stacks:
+    if not stacks and not along:
         return ()
     alone = _leg(tuple(sorted(stacks)), seconds, 1)
     levels = waves(stacks, upstream)
@@ -100,7 +104,10 @@ def apply_waves(
         found.append((_leg(rest, seconds, 1),))
     # Each machine of a fan-out previews its stacks once more: before the first of them is touched, all are judged.
     together = sum(SET_UP_SECONDS + _time(legs) for legs in found)
-    return tuple(found) if most > 1 and together < alone.seconds else ((alone,),)
+    if most == 1 or together >= alone.seconds:
+        found = [(alone,)]
+    first, *others = found[0]
+    return ((Leg(tuple(sorted((*first.stacks, *along))), first.seconds), *others), *found[1:])
 
 
 def _packed(groups: Sequence[Group], seconds: Mapping[Stack, float], count: int, at_once: int) -> tuple[Leg, ...]:

@@ -57,7 +57,13 @@ def test_a_preview_is_let_in_from_pull_requests_and_never_as_the_role_that_appli
     (statement,) = json.loads(identity().named(":Role", "delivery-preview").inputs["assumeRolePolicy"])["Statement"]
     exact, like = statement["Condition"]["StringEquals"], statement["Condition"]["StringLike"]
     assert exact["token.actions.githubusercontent.com:sub"] == "repo:octo/shop:environment:preview-main"
-    assert like == {"token.actions.githubusercontent.com:ref": ["refs/pull/*/merge", "refs/heads/main"]}
+    assert like == {
+        "token.actions.githubusercontent.com:ref": [
+            "refs/pull/*/merge",
+            "refs/heads/gh-readonly-queue/main/*",
+            "refs/heads/main",
+        ]
+    }
 
 
 def test_only_one_environment_of_an_account_creates_the_identity_provider() -> None:

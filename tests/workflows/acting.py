@@ -15,6 +15,7 @@ from pathlib import Path
 from gitops.toolchain import tools
 from tests.workflows.github_shapes import Json
 from tests.workflows.simulated_github import TOKEN, SimulatedGitHub
+from tests.workflows.simulated_queue import merge_group_event
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = Path(__file__).parent / "actions"
@@ -60,6 +61,12 @@ class Act:
         event = {**self._github.pull_request_event(number, action), **payload}
         return self._run("preview", "pull_request", event, f"refs/pull/{number}/merge", event["pull_request"]["head"])
 
+    def merge_group(self, number: int, behind: str = "") -> Finished:
+        """The `preview` workflow for what a merge queue would merge: the pull request, and what is queued before it."""
+        event = merge_group_event(self._github, number, behind=behind)
+        group = event["merge_group"]
+        return self._run("preview", "merge_group", event, group["head_ref"], {"sha": group["head_sha"]})
+
     def push(self, branch: str) -> Finished:
         """The `apply` workflow for a push that moved the branch to where it is now."""
         event = self._github.push_event(branch)
@@ -76,6 +83,7 @@ class Act:
             "SHA_REF": head["sha"],
             "SIMULATED_REMOTE": str(self._github.remote),
             "SIMULATED_ACTIONS": str(ACTIONS),
+            "SIMULATED_ARTIFACTS": str(here / "artifacts"),
             **self._settings.runner,
         }
         files = {
@@ -112,8 +120,12 @@ class Act:
 def _stand_ins() -> list[str]:
     """Each pinned action with the folder of its simulated one."""
     files = [*(ROOT / ".github/workflows").glob("*.yml"), ROOT / "action.yml"]
-    used = {match for file in files for match in re.findall(r"uses: ([\w-]+/([\w-]+)@\w+)", file.read_text("utf-8"))}
-    return [f"{action}={ACTIONS / name}" for action, name in sorted(used)]
+    used = {
+        match
+        for file in files
+        for match in re.findall(r"uses: ([\w-]+)/([\w-]+)[\w/-]*@(\w+)", file.read_text("utf-8"))
+    }
+    return [f"{owner}/{name}@{commit}={ACTIONS / name}" for owner, name, commit in sorted(used)]
 
 
 def _for_act(workflow: Path) -> str:

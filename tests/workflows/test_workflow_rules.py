@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from gitops import config
+from gitops.flow import legs
 from gitops.toolchain import tools
 
 ROOT = Path(__file__).parents[2]
@@ -79,14 +80,54 @@ def test_the_branches_are_those_of_the_environments(name: str, event: str) -> No
     assert load(name)["on"][event]["branches"] == [environment.branch for environment in CONFIG.environments]
 
 
-@pytest.mark.parametrize("name", ["preview.yml", "apply.yml"])
-def test_a_pipeline_job_checks_out_sets_up_and_runs_one_verb(name: str) -> None:
-    job = load(name)["jobs"][name.removesuffix(".yml")]
-    checkout, set_up, verb = job["steps"]
+WITH_VERBS = [
+    (file.name, name)
+    for file in WORKFLOWS
+    for name, job in load(file.name)["jobs"].items()
+    if file.name != "ci.yml" and any("gitops" in step.get("run", "") for step in job["steps"])
+]
+
+
+@pytest.mark.parametrize(("name", "job"), WITH_VERBS)
+def test_a_pipeline_job_checks_out_sets_up_and_runs_one_verb(name: str, job: str) -> None:
+    steps = load(name)["jobs"][job]["steps"]
+    checkout, set_up, *rest = [step for step in steps if "/upload-artifact@" not in step.get("uses", "")]
+    *_, verb = [step for step in rest if "/download-artifact@" not in step.get("uses", "")]
     assert checkout["uses"].startswith("actions/checkout@")
     assert checkout["with"]["persist-credentials"] is False
     assert set_up["uses"] == "./"
     assert verb["run"].startswith("gitops ")
+    assert len([step for step in steps if "run" in step]) == 1
+
+
+def test_the_job_that_runs_a_pull_requests_program_may_write_nothing() -> None:
+    preview = load("preview.yml")["jobs"]["preview"]
+    assert preview["permissions"] == {"contents": "read", "id-token": "write"}
+    for name, job in load("preview.yml")["jobs"].items():
+        if name != "preview":
+            assert "secrets." not in str(job)
+            assert "id-token" not in job["permissions"]
+
+
+@pytest.mark.parametrize("name", ["preview.yml", "apply.yml"])
+def test_machines_do_not_cancel_each_other(name: str) -> None:
+    spread = [job["strategy"] for job in load(name)["jobs"].values() if "strategy" in job]
+    assert spread
+    assert all(strategy["fail-fast"] is False for strategy in spread)
+
+
+def test_an_environments_reviewers_are_asked_once() -> None:
+    """By the job that applies alone, or by the one before several machines; theirs have an environment of their own."""
+    environments = {}
+    for name, job in load("apply.yml")["jobs"].items():
+        given = job.get("environment", "")
+        environments[name] = given["name"] if isinstance(given, dict) else given
+    asking = {name for name, given in environments.items() if given == "${{ github.ref_name }}"}
+    assert asking == {"apply", "approve"}
+    assert {name for name, given in environments.items() if given == "apply-${{ github.ref_name }}"} == {
+        "judge",
+        *(f"wave-{number}" for number in range(1, legs.WAVES + 1)),
+    }
 
 
 def test_an_apply_is_never_cancelled() -> None:
@@ -94,8 +135,9 @@ def test_an_apply_is_never_cancelled() -> None:
     assert (concurrency["cancel-in-progress"], concurrency["queue"]) == (False, "max")
 
 
-def test_secrets_reach_a_preview_of_this_repository_only() -> None:
+def test_a_fork_gets_nothing() -> None:
     jobs = load("preview.yml")["jobs"]
-    assert "head.repo.full_name == github.repository" in jobs["preview"]["if"]
-    assert "secrets" not in str(jobs["fork"])
+    assert "head.repo.full_name == github.repository" in jobs["matrix"]["if"]
+    assert all("matrix" in job["needs"] for name, job in jobs.items() if name not in ("matrix", "fork"))
     assert jobs["fork"]["permissions"] == {}
+    assert "uses" not in str(jobs["fork"])

@@ -7,8 +7,9 @@ tested here: act runs the one it is given.
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,42 +17,75 @@ from tests.workflows.acting import ROOT, Act, Finished, Settings
 from tests.workflows.simulated_github import TOKEN, SimulatedGitHub
 
 # Stands where `gitops.toolchain` is: "installs" the recording verb.
-RECORDING_TOOLCHAIN = '''
+RECORDING_TOOLCHAIN = """
 import sys, pathlib
 print("simulated toolchain:", *sys.argv[1:])
 binary = pathlib.Path(".venv/bin/gitops")
 binary.parent.mkdir(parents=True)
-binary.write_text("""#!/usr/bin/env python3
-import json, os, subprocess, sys
-fill = subprocess.run(["git", "credential", "fill"], input="protocol=https\\\\nhost=github.com\\\\n\\\\n",
-                      capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
-record = {"arguments": sys.argv[1:], "environment": dict(os.environ), "credential": fill.stdout.splitlines()}
-record["head"] = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
-record["kept"] = subprocess.run(["git", "grep", "-c", "--no-index", os.environ["GITHUB_TOKEN"]],
-                                capture_output=True, text=True).stdout
-open(os.environ["RECORD"], "w").write(json.dumps(record))
-""")
+binary.write_text(VERB)
 binary.chmod(0o755)
-'''
+"""
+# What it writes down: its arguments, what it is given, and where it stands. `matrix` answers with RECORDED_LEGS.
+RECORDING_VERB = r"""#!/usr/bin/env python3
+import json, os, pathlib, subprocess, sys
+def git(*arguments, **given):
+    quiet = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, env=quiet, **given).stdout
+token = os.environ["GITHUB_TOKEN"]
+record = {
+    "arguments": sys.argv[1:],
+    "environment": dict(os.environ),
+    "credential": git("credential", "fill", input="protocol=https\nhost=github.com\n\n").splitlines(),
+    "head": git("rev-parse", "HEAD").strip(),
+    "kept": git("grep", "-c", "--no-index", token),
+    "previews": sorted(str(path) for path in pathlib.Path().glob("previews/**/*.json")),
+}
+folder = pathlib.Path(os.environ["RECORD"])
+folder.mkdir(exist_ok=True)
+(folder / f"{len(list(folder.iterdir())):02}-{sys.argv[1]}-{os.getpid()}.json").write_text(json.dumps(record))
+if sys.argv[1] == "matrix":
+    head = record["head"]
+    outputs = {"environment": "dev", "branch": "main", "base": "1" * 40, "head": head, "number": "1"}
+    outputs |= json.loads(os.environ["RECORDED_LEGS"])
+    with open(os.environ["GITHUB_OUTPUT"], "a") as file:
+        file.writelines(f"{name}={value}\n" for name, value in outputs.items())
+if "--output" in sys.argv:
+    pathlib.Path(sys.argv[sys.argv.index("--output") + 1]).write_text("{}")
+"""
+ONE = json.dumps([{"number": 1, "title": "1 of 1", "stacks": ["shop/dev"]}])
+TWO = json.dumps(
+    [
+        {"number": 1, "title": "1 of 2", "stacks": ["shop/a", "shop/b"]},
+        {"number": 2, "title": "2 of 2", "stacks": ["shop/$(id)"]},
+    ]
+)
+ALONE = {"legs": ONE, "alone": "true", "wave-1": ONE, "wave-2": "[]", "wave-3": "[]", "wave-4": "[]"}
 
 
 class Wired:
-    """A simulated repository with the recording verb, and what the last run of it was given."""
+    """A simulated repository with the recording verb, and what each run of it was given."""
 
     def __init__(self, github: SimulatedGitHub, folder: Path) -> None:
         self.github = github
-        self.record = folder / "record.json"
-        self.settings = Settings(
+        self.record = folder / "record"
+        self.folder = folder
+        self.act = self.acting(ALONE)
+
+    def acting(self, outputs: Mapping[str, str]) -> Act:
+        """act, where `gitops matrix` gives these outputs."""
+        settings = Settings(
             variables={"PULUMI_BACKEND_URL": "s3://state", "AWS_ROLE": "arn:aws:iam::1:role/reader"},
             secrets={"PULUMI_CONFIG_PASSPHRASE": "simulated passphrase"},
-            runner={"RECORD": str(self.record), "SIMULATED_PYTHON": "true"},
+            runner={"RECORD": str(self.record), "SIMULATED_PYTHON": "true", "RECORDED_LEGS": json.dumps(outputs)},
         )
-        self.act = Act(github, folder, self.settings)
+        folder = self.folder / f"act-{len(list(self.folder.iterdir()))}"
+        folder.mkdir()
+        return Act(self.github, folder, settings)
 
-    def given(self) -> dict[str, object]:
-        loaded = json.loads(self.record.read_text(encoding="utf-8"))
-        assert isinstance(loaded, dict)
-        return loaded
+    def given(self, verb: str) -> list[dict[str, Any]]:
+        """What each run of the verb was given, in their order."""
+        files = sorted(self.record.glob(f"*-{verb}-*.json"))
+        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
     def was_not_called(self) -> bool:
         return not self.record.exists()
@@ -63,7 +97,11 @@ def wired(tmp_path: Path) -> Iterator[Wired]:
     (work / "gitops/toolchain").mkdir(parents=True)
     (work / "gitops/__init__.py").touch()
     (work / "gitops/toolchain/__init__.py").touch()
-    (work / "gitops/toolchain/__main__.py").write_text(RECORDING_TOOLCHAIN, encoding="utf-8")
+    toolchain = f"VERB = {RECORDING_VERB!r}\n{RECORDING_TOOLCHAIN}"
+    (work / "gitops/toolchain/__main__.py").write_text(toolchain, encoding="utf-8")
+    (work / "toolchain").mkdir()
+    for pins in ("requirements.lock", "toolchain/pins.toml"):
+        (work / pins).touch()
     git(work, "init", "--quiet", "--initial-branch=main")
     git(work, "commit", "--quiet", "--allow-empty", "-m", "Start")
     subprocess.run(["cp", "-r", ROOT / ".github", ROOT / "action.yml", work], check=True)
@@ -91,43 +129,92 @@ def succeeded(run: Finished) -> None:
     assert run.code == 0, run.output
 
 
-def test_a_preview_is_told_its_base_head_and_number(wired: Wired) -> None:
+def test_each_job_of_a_preview_runs_one_verb_and_hands_over_to_the_next(wired: Wired) -> None:
     head = branch(wired, "feature")
     number = wired.github.open("feature", "main")
     succeeded(wired.act.pull_request(number))
-    given = wired.given()
-    expected = ["preview", "--base", "origin/main", "--head", head, "--pull-request", str(number)]
-    assert given["arguments"] == expected
-    assert given["head"] == head
+    [matrix], [preview], [review] = wired.given("matrix"), wired.given("preview"), wired.given("review")
+    change = ["--environment", "dev", "--base", "1" * 40, "--head", head, "--pull-request", "1"]
+    assert matrix["arguments"] == ["matrix", "--pull-request", str(number)]
+    assert preview["arguments"][:-4] == ["preview", *change]
+    assert preview["arguments"][-4::2] == ["--leg", "--output"]
+    assert json.loads(preview["arguments"][-3]) == ["shop/dev"]
+    assert review["arguments"] == ["review", *change, "previews"]
+    assert review["previews"] == ["previews/preview-1/preview.json"]
+    assert {one["head"] for one in (matrix, preview, review)} == {head}
+
+
+def test_a_preview_is_spread_over_machines_and_comes_together_in_one_review(wired: Wired) -> None:
+    branch(wired, "feature")
+    act = wired.acting({**ALONE, "legs": TWO})
+    succeeded(act.pull_request(wired.github.open("feature", "main")))
+    stacks = [json.loads(given["arguments"][-3]) for given in wired.given("preview")]
+    assert sorted(stacks) == [["shop/$(id)"], ["shop/a", "shop/b"]]
+    [review] = wired.given("review")
+    assert review["previews"] == ["previews/preview-1/preview.json", "previews/preview-2/preview.json"]
+
+
+def test_where_nothing_is_to_be_previewed_the_review_says_so(wired: Wired) -> None:
+    branch(wired, "feature")
+    succeeded(wired.acting({**ALONE, "legs": "[]"}).pull_request(wired.github.open("feature", "main")))
+    assert wired.given("preview") == []
+    assert len(wired.given("review")) == 1
+
+
+def test_a_merge_queue_is_previewed_and_judged(wired: Wired) -> None:
+    branch(wired, "feature")
+    number = wired.github.open("feature", "main")
+    succeeded(wired.act.merge_group(number))
+    [matrix], [preview], [review] = wired.given("matrix"), wired.given("preview"), wired.given("review")
+    base = wired.github.git("rev-parse", "main")
+    assert matrix["arguments"] == ["matrix", "--queued", f"refs/heads/gh-readonly-queue/main/pr-{number}-{base}"]
+    assert review["arguments"][-2:] == ["--queued", "previews"]
+    merge = wired.github.git("rev-parse", f"gh-readonly-queue/main/pr-{number}-{base}")
+    assert {one["head"] for one in (matrix, preview, review)} == {merge}
 
 
 def test_an_apply_stands_on_the_merged_commit_and_knows_its_branch(wired: Wired) -> None:
     branch(wired, "feature")
     commit = wired.github.merge(wired.github.open("feature", "main"))
     succeeded(wired.act.push("main"))
-    given = wired.given()
-    assert (given["arguments"], given["head"]) == (["up", "--commit", commit], commit)
-    assert given["environment"]["GITHUB_REF_NAME"] == "main"
+    [matrix], [up] = wired.given("matrix"), wired.given("up")
+    assert matrix["arguments"] == ["matrix", "--apply", "main", "--commit", commit]
+    assert (up["arguments"], up["head"]) == (["up", "--commit", commit], commit)
+    assert up["environment"]["GITHUB_REF_NAME"] == "main"
+
+
+def test_an_apply_on_several_machines_is_judged_first_and_goes_in_waves(wired: Wired) -> None:
+    branch(wired, "feature")
+    commit = wired.github.merge(wired.github.open("feature", "main"))
+    act = wired.acting({"legs": TWO, "alone": "", "wave-1": TWO, "wave-2": ONE, "wave-3": "[]", "wave-4": "[]"})
+    succeeded(act.push("main"))
+    runs = [given["arguments"] for given in wired.given("up")]
+    assert [run[:4] for run in runs] == [["up", "--commit", commit, "--leg"]] * 5
+    assert [run[5:] for run in runs] == [["--dry-run"], ["--dry-run"], [], [], []]
+    assert json.loads(runs[-1][4]) == ["shop/dev"]
 
 
 def test_a_verb_gets_its_settings_and_git_gets_the_token_without_a_file(wired: Wired) -> None:
     branch(wired, "feature")
     run = wired.act.pull_request(wired.github.open("feature", "main"))
     succeeded(run)
-    given = wired.given()
-    environment = given["environment"]
-    assert environment["PULUMI_BACKEND_URL"] == "s3://state"
-    assert environment["PULUMI_CONFIG_PASSPHRASE"] == "simulated passphrase"
-    assert (environment["GITHUB_API_URL"], environment["GITHUB_TOKEN"]) == (wired.github.url, TOKEN)
-    assert {"username=x-access-token", f"password={TOKEN}"} <= set(given["credential"])
-    assert given["kept"] == ""
+    [preview], [review] = wired.given("preview"), wired.given("review")
+    assert preview["environment"]["PULUMI_BACKEND_URL"] == "s3://state"
+    assert preview["environment"]["PULUMI_CONFIG_PASSPHRASE"] == "simulated passphrase"
+    # Who may write gets nothing that opens a stack, and runs nothing of the program.
+    assert "PULUMI_CONFIG_PASSPHRASE" not in review["environment"]
+    for given in (preview, review):
+        environment = given["environment"]
+        assert (environment["GITHUB_API_URL"], environment["GITHUB_TOKEN"]) == (wired.github.url, TOKEN)
+        assert {"username=x-access-token", f"password={TOKEN}"} <= set(given["credential"])
+        assert given["kept"] == ""
     assert TOKEN not in run.output
 
 
-def test_a_role_in_aws_is_taken_where_one_is_set(wired: Wired) -> None:
+def test_a_role_in_aws_is_taken_by_the_job_that_previews_alone(wired: Wired) -> None:
     branch(wired, "feature")
     run = wired.act.pull_request(wired.github.open("feature", "main"))
-    assert "would take arn:aws:iam::1:role/reader for 3600 s" in run.output
+    assert run.output.count("would take arn:aws:iam::1:role/reader for 3600 s") == 1
     assert "update-kubeconfig" not in run.output
 
 
@@ -143,7 +230,7 @@ def test_names_and_titles_stay_data(wired: Wired) -> None:
     branch(wired, hostile)
     number = wired.github.open(hostile, "main", title='"; touch pwned; echo "')
     succeeded(wired.act.pull_request(number))
-    assert list(wired.record.parent.rglob("pwned")) == []
+    assert list(wired.folder.rglob("pwned")) == []
 
 
 def test_a_fork_gets_no_preview_and_is_told_why(wired: Wired) -> None:
@@ -157,15 +244,9 @@ def test_a_fork_gets_no_preview_and_is_told_why(wired: Wired) -> None:
     assert wired.was_not_called()
 
 
-def test_an_edited_title_is_no_reason_for_a_preview(wired: Wired) -> None:
+def test_an_edited_title_leaves_no_skipped_check_behind(wired: Wired) -> None:
+    """GitHub takes a skipped required check for a passed one."""
     branch(wired, "feature")
     number = wired.github.open("feature", "main")
     succeeded(wired.act.pull_request(number, "edited", changes={"title": {"from": "Old"}}))
-    assert wired.was_not_called()
-
-
-def test_an_edited_base_branch_is(wired: Wired) -> None:
-    branch(wired, "feature")
-    number = wired.github.open("feature", "main")
-    succeeded(wired.act.pull_request(number, "edited", changes={"base": {"ref": {"from": "staging"}}}))
-    assert not wired.was_not_called()
+    assert len(wired.given("review")) == 1

@@ -87,7 +87,7 @@ class Client:
             )
         token = environment.get("GITHUB_TOKEN") or environment.get("GH_TOKEN")
         if not token:
-            raise _failure(
+            raise failure(
                 f"cannot ask GitHub about {repository}: there is no token",
                 hint="set GITHUB_TOKEN; in a workflow step: `env: {GITHUB_TOKEN: ${{ github.token }}}`, "
                 'on a laptop: export GITHUB_TOKEN="$(gh auth token)"',
@@ -118,12 +118,12 @@ class Client:
         except GithubException as error:
             raise _answer(asked, error, needs) from error
         except RequestException as error:
-            raise _failure(
+            raise failure(
                 f"{asked}: {self._api} cannot be reached ({type(error).__name__})",
                 hint="check the network and https://www.githubstatus.com, then run the command again",
             ) from error
         except (BadAttributeException, KeyError, TypeError, AttributeError, ValueError, AssertionError) as error:
-            raise _failure(
+            raise failure(
                 f"{asked}: the answer of {self._api} cannot be understood ({type(error).__name__})",
                 hint="is GITHUB_API_URL the address of a GitHub API?",
                 retryable=False,
@@ -136,25 +136,25 @@ def _answer(asked: str, error: "GithubException", needs: str) -> CodeHostFailed:
     message = f"{asked}: answered {error.status}{f' ({said})' if said else ''}"
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status == 401:
-        return _failure(
+        return failure(
             message,
             hint="the token in GITHUB_TOKEN is wrong, expired or revoked; a workflow's token ends with its job",
             retryable=False,
         )
     # Told by its headers: once retries are used up, the message has been read and is gone.
     if error.status == 429 or headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers:
-        return _failure(message, hint=f"the token's rate limit is used up; run the command again {_reset(headers)}")
+        return failure(message, hint=f"the token's rate limit is used up; run the command again {_reset(headers)}")
     if error.status == 403:
-        return _failure(message, hint=f"the token lacks a permission; this needs `{needs}`", retryable=False)
+        return failure(message, hint=f"the token lacks a permission; this needs `{needs}`", retryable=False)
     if error.status in (404, 410):
-        return _failure(
+        return failure(
             message,
             hint=f"it does not exist, or the token may not see it; this needs `{needs}` on the repository",
             retryable=False,
         )
     if error.status >= 500:
-        return _failure(message, hint="a fault at GitHub; see https://www.githubstatus.com and run the command again")
-    return _failure(message, hint="GitHub did not accept the request as it is", retryable=False)
+        return failure(message, hint="a fault at GitHub; see https://www.githubstatus.com and run the command again")
+    return failure(message, hint="GitHub did not accept the request as it is", retryable=False)
 
 
 def _reset(headers: Mapping[str, str]) -> str:
@@ -165,10 +165,11 @@ def _reset(headers: Mapping[str, str]) -> str:
     return f"after {datetime.fromtimestamp(int(reset), UTC):%H:%M:%S} UTC" if reset.isdigit() else "in a few minutes"
 
 
-def _failure(message: str, *, hint: str, retryable: bool = True) -> CodeHostFailed:
-    failure = CodeHostFailed(message, hint=hint)
-    failure.retryable = retryable
-    return failure
+def failure(message: str, *, hint: str, retryable: bool = True) -> CodeHostFailed:
+    """A CodeHostFailed that says whether the same command can help."""
+    made = CodeHostFailed(message, hint=hint)
+    made.retryable = retryable
+    return made
 
 
 def _without_credentials(url: str) -> str:

@@ -1,7 +1,7 @@
 """GitHub as the code host: pull requests, their approvals, and one comment that is kept up to date."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -84,6 +84,53 @@ class GitHub:
             address = f"/orgs/{organisation}/teams/{slug}/members"
             return frozenset(one.login for one in PaginatedList(NamedUser, self._client.github.requester, address, {}))
 
+    def may_write(self, login: str) -> bool:
+        """Whether the account may push; one that is gone may not."""
+        with self._client.asking(f"what {login} may do", needs="metadata: read"):
+            return self._permits(login)
+
+    def labelled(self, label: str) -> tuple[PullRequest, ...]:
+        """The open pull requests with that label."""
+        with self._client.asking(f"which pull requests are labelled {label!r}", needs="pull-requests: read"):
+            issues = self._client.repository.get_issues(state="open", labels=[label])
+            found = [one.as_pull_request() for one in issues if one.pull_request]
+            return tuple(
+                PullRequest(
+                    number=one.number,
+                    title=one.title,
+                    author=one.user.login if one.user else DELETED_ACCOUNT,
+                    base=one.base.ref,
+                    head=one.head.sha,
+                    labels=tuple(sorted(given.name for given in one.labels)),
+                    from_fork=_is_from_fork(one),
+                )
+                for one in found
+            )
+
+    def reply(self, number: int, body: str) -> None:
+        """One more comment."""
+        with self._client.asking(f"to comment on pull request {number}", needs="pull-requests: write"):
+            self._client.repository.get_issue(number).create_comment(body)
+
+    def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
+        """Put on and take off what differs; a label that the repository does not have is made."""
+        with self._client.asking(f"to label pull request {number}", needs="pull-requests: write"):
+            issue = self._client.repository.get_issue(number)
+            there = {one.name for one in issue.get_labels()}
+            for name in sorted(set(wanted) - there):
+                issue.add_to_labels(name)
+            for name in sorted((set(ours) - set(wanted)) & there):
+                issue.remove_from_labels(name)
+
+    def propose(self, branch: str, base: str, title: str, body: str) -> int:
+        """The open pull request of these branches, new or brought up to date."""
+        with self._client.asking(f"to propose {branch} for {base}", needs="pull-requests: write"):
+            owner = self._client.name.partition("/")[0]
+            for found in self._client.repository.get_pulls(state="open", head=f"{owner}:{branch}", base=base):
+                found.edit(title=title, body=body)
+                return found.number
+            return self._client.repository.create_pull(base=base, head=branch, title=title, body=body).number
+
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep exactly one comment of ours that starts with `marker`; whoever else copies the marker is left alone."""
         if not body.startswith(marker):
@@ -121,8 +168,9 @@ class GitHub:
             merged_as=found.merge_commit_sha if found.merged_at else None,
             contributors=contributors,
             strangers=strangers,
-            # A fork that was deleted leaves no repository behind.
-            from_fork=found.head.repo is None or found.head.repo.full_name != found.base.repo.full_name,
+            labels=tuple(sorted(one.name for one in found.labels)),
+            closed=found.state == "closed" and not found.merged_at,
+            from_fork=_is_from_fork(found),
         )
 
     def _contributors(self, found: "github.PullRequest.PullRequest") -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -144,16 +192,22 @@ class GitHub:
         )
 
     def _has_a_say(self, review: "github.PullRequestReview.PullRequestReview") -> bool:
+        return bool(review.user.type == "User") and self._permits(review.user.login)
+
+    def _permits(self, login: str) -> bool:
         from github import GithubException
 
-        if review.user.type != "User":
-            return False
         try:
-            return self._client.repository.get_collaborator_permission(review.user.login) in MAY_WRITE
+            return self._client.repository.get_collaborator_permission(login) in MAY_WRITE
         except GithubException as error:
             if error.status == 404:  # the account is gone
                 return False
             raise
+
+
+def _is_from_fork(found: "github.PullRequest.PullRequest") -> bool:
+    """Whether its branch is in another repository; a fork that was deleted leaves none behind."""
+    return found.head.repo is None or bool(found.head.repo.full_name != found.base.repo.full_name)
 
 
 def _login_in(address: str) -> str | None:
