@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gitops.flow import values, wording
+from gitops.flow import release, values, wording
 from gitops.flow.markdown import code, html_code
 from gitops.flow.values import top_level
-from gitops.flow.wording import Weight, plural, short
+from gitops.flow.wording import Weight, short
 from gitops.model import Operation, Record, ResourceChange, Stack
 
-_RESOURCES_SHOWN = 100
+_STACKS_SHOWN = 20
+_TABLE_LIMIT = 45_000
 _PROPERTIES_SHOWN = 8
 
 
@@ -101,12 +102,12 @@ def issue(found: Report) -> str | None:
         "says why.",
         "",
     ]
-    for look in drifted:
-        lines += [f"**{html_code(look.stack.label)}** at release {code(short(look.release))}", "", *_table(look), ""]
+    rows = [row for look in drifted for row in _rows(look)]
+    lines += [*release.table(("stack", "resource", "live", "properties"), rows, "resource", _TABLE_LIMIT), ""]
     if unknown:
-        names = wording.listed([code(one.stack.label) for one in unknown])
+        names = _some([code(one.stack.label) for one in unknown])
         lines += [f"Not known of {names}: the preview failed.", ""]
-    stacks = wording.listed([code(f"Pulumi.{one.stack.name}.yaml") for one in drifted])
+    stacks = _some([code(f"Pulumi.{one.stack.name}.yaml") for one in drifted])
     lines += [
         "**Two ways out**",
         "",
@@ -135,13 +136,18 @@ _TODO = {
 }
 
 
-def _table(look: Look) -> list[str]:
-    rows = ["| resource | live | properties |", "|---|---|---|"]
-    for one in look.drifted[:_RESOURCES_SHOWN]:
-        named = f"{html_code(wording.resource_type(one.type))} {html_code(one.name)}"
-        rows.append(f"| {named} | {_TODO.get(one.operation, 'differs')} | {_properties(one)} |")
-    more = len(look.drifted) - _RESOURCES_SHOWN
-    return [*rows, *(["", f"And {plural(more, 'more resource')}."] if more > 0 else [])]
+def _rows(look: Look) -> list[str]:
+    stack = f"{html_code(look.stack.label)} at {html_code(short(look.release))}"
+    return [
+        f"| {stack} | {html_code(wording.resource_type(one.type))} {html_code(one.name)} "
+        f"| {_TODO.get(one.operation, 'differs')} | {_properties(one)} |"
+        for one in look.drifted
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _STACKS_SHOWN
+    return wording.listed([*names[:_STACKS_SHOWN], *([f"{more:,} more"] if more > 0 else [])])
 
 
 def _properties(change: ResourceChange) -> str:

@@ -14,6 +14,8 @@ from gitops.flow.wording import clip, listed, plural, short
 from gitops.gates import duration
 from gitops.model import AffectedStack, Commit
 
+_STACKS_SHOWN = 20
+
 
 class Outcome(StrEnum):
     """How looking for something to promote ended."""
@@ -78,7 +80,7 @@ def body(to: Environment, found: Release, content: Content, later: Sequence[str]
         "",
     ]
     if later:
-        lines += [f"Later in {source}, and not part of this: {'; '.join(code(one) for one in later)}.", ""]
+        lines += [f"Later in {source}, and not part of this: {'; '.join(map(code, later[:_STACKS_SHOWN]))}.", ""]
     if content.takes_up:
         lines += [
             f"This environment was rolled back by #{content.takes_up}. The promotion takes that back: afterwards it is "
@@ -93,7 +95,9 @@ def body(to: Environment, found: Release, content: Content, later: Sequence[str]
             *release.paths(content.unlike),
             "",
         ]
-    affected = [f"{code(one.stack.label)} ({code(one.reasons[0].text)})" for one in content.affected]
+    affected = [f"{code(one.stack.label)} ({code(one.reasons[0].text)})" for one in content.affected[:_STACKS_SHOWN]]
+    more = len(content.affected) - _STACKS_SHOWN
+    affected += [plural(more, "more stack")] if more > 0 else []
     lines += [
         f"**What it touches**: {plural(len(content.changed), 'file')}, "
         + (f"which affect {listed(affected)}." if affected else "which affect no stack."),

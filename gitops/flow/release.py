@@ -13,6 +13,8 @@ from gitops.model import Commit, Record, RecordKind, Stack
 _COMMITS_SHOWN = 50
 _PATHS_SHOWN = 30
 _CHECKS_SHOWN = 10
+# Characters of a table. GitHub refuses a text of more than 65,536, and there is more in it than a table.
+_TABLE_LIMIT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,22 @@ def _detail(record: Record) -> str:
 
 def evidence(release: Release) -> list[str]:
     """A table of how each stack came to the release."""
-    rows = ["| stack | released | by | checks |", "|---|---|---|---|"]
-    for stack, record in sorted(release.records.items()):
-        cells = (html_code(stack.label), minute(record.at), html_code(record.by), _checks(record))
-        rows.append(f"| {' | '.join(cells)} |")
-    return rows
+    rows = [
+        f"| {html_code(stack.label)} | {minute(record.at)} | {html_code(record.by)} | {_checks(record)} |"
+        for stack, record in sorted(release.records.items())
+    ]
+    return table(("stack", "released", "by", "checks"), rows, "stack")
+
+
+def table(columns: Sequence[str], rows: Sequence[str], noun: str, limit: int = _TABLE_LIMIT) -> list[str]:
+    """A table of as many rows as fit into so many characters; the others are counted."""
+    shown, size = 0, 0
+    while shown < len(rows) and size + len(rows[shown]) <= limit:
+        size += len(rows[shown])
+        shown += 1
+    more = len(rows) - shown
+    head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return [*head, *rows[:shown], *(["", f"And {plural(more, f'more {noun}')}."] if more else [])]
 
 
 def _checks(record: Record) -> str:

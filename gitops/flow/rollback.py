@@ -14,7 +14,7 @@ from gitops.flow.release import Release, minute
 from gitops.flow.wording import clip, plural, resource_type, short
 from gitops.model import Commit, Operation, Record, RecordKind, ResourceChange, Stack
 
-_RESOURCES_SHOWN = 100
+_APPLIES_SHOWN = 20
 _WORDS = {Operation.DELETE: "deleted", Operation.REPLACE: "replaced"}
 
 
@@ -156,24 +156,24 @@ def _irreversible(found: Losses) -> list[str]:
             f"**What a rollback cannot undo**: {plural(len(found.lost), 'resource')} deleted or replaced since. If the "
             "release declares them they are made anew, empty; what they held does not come back.",
             "",
-            "| stack | what was done | resource | applied |",
-            "|---|---|---|---|",
+            *release.table(("stack", "what was done", "resource", "applied"), list(map(_row, found.lost)), "resource"),
         ]
-        for one in found.lost[:_RESOURCES_SHOWN]:
-            done = _WORDS.get(one.change.operation, "unknown operation")
-            named = f"{html_code(resource_type(one.change.type))} {html_code(one.change.name)}"
-            lines.append(f"| {html_code(one.stack.label)} | {done} | {named} | {minute(one.applied.at)} |")
-        more = len(found.lost) - _RESOURCES_SHOWN
-        lines += ["", f"And {plural(more, 'more resource')}."] if more > 0 else []
     elif not found.untold:
         lines.append("**What a rollback cannot undo**: no plan that was applied since deletes or replaces anything.")
-    for applied in found.untold:
+    for applied in found.untold[:_APPLIES_SHOWN]:
         lines += [
             "",
             f"The ledger has no readable plan of the apply of {code(short(applied.commit))} to {code(applied.stack)} "
             f"at {minute(applied.at)}: what it destroyed is not known here.",
         ]
-    return lines
+    more = len(found.untold) - _APPLIES_SHOWN
+    return [*lines, *(["", f"So it is with {plural(more, 'more apply')}."] if more > 0 else [])]
+
+
+def _row(one: Lost) -> str:
+    done = _WORDS.get(one.change.operation, "unknown operation")
+    named = f"{html_code(resource_type(one.change.type))} {html_code(one.change.name)}"
+    return f"| {html_code(one.stack.label)} | {done} | {named} | {minute(one.applied.at)} |"
 
 
 def lines(found: Result) -> list[str]:

@@ -2,43 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from gitops.adapters.local_host import LocalHost
 from gitops.adapters.local_issues import LocalIssues
 from gitops.commands import preview as previewing
 from gitops.commands import up as upping
 from gitops.context import Context
 from tests.commands.world import World, wanting
 from tests.support import git
-
-
-@dataclass
-class Opened:
-    """A pull request's title and text, as they were written last, and how often."""
-
-    title: str
-    body: str
-    times: int = 1
-
-
-@dataclass
-class ProposingHost:
-    """The simulated code host, where the pipeline opens pull requests as well."""
-
-    host: LocalHost
-    opened: dict[int, Opened] = field(default_factory=dict)
-
-    def propose(self, branch: str, base: str, title: str, body: str) -> int:
-        for entry in self.host.entries():
-            if (entry.branch, entry.base, entry.merged_as) == (branch, base, None):
-                known = self.opened[entry.number]
-                self.opened[entry.number] = Opened(title, body, known.times + 1)
-                return entry.number
-        number = self.host.open(branch, base, title=title, author="gitops")
-        self.opened[number] = Opened(title, body)
-        return number
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.host, name)
 
 
 @dataclass
@@ -60,14 +29,16 @@ class Carrying(World):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.engine.states.setdefault("prod", {"web": 120})
-        self.proposing = ProposingHost(self.host)
         self.issues = LocalIssues(self.remote)
 
     def context(self, name: str = "ada", **environment: str) -> Context:
         made = super().context(name, **environment)
-        made.host = self.proposing  # type: ignore[assignment]
         made.runs = self.started  # type: ignore[assignment]
         return made
+
+    def opened_as(self, number: int | None) -> tuple[str, str]:
+        """Title and text of a pull request."""
+        return next((one.title, one.body) for one in self.host.entries() if one.number == number)
 
     def released_in_dev(self, branch: str, **sizes: int) -> str:
         """A reviewed change of dev's and prod's sizes, applied to dev; the commit."""

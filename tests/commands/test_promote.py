@@ -38,13 +38,13 @@ def test_a_release_is_proposed_with_its_evidence(world: Carrying) -> None:
     found = promoted(world)
     assert (found.outcome, found.release, found.head) == (Outcome.PROPOSED, release, release)
     assert at(world) == release
-    opened = world.proposing.opened[found.pull_request or 0]
-    assert opened.title == f"Promote {release[:12]} from dev to prod"
-    assert f"Release `{release}` of `dev` is promoted to `prod`." in opened.body
-    assert "nothing left to change" in opened.body.replace("&#32;", " ")
-    assert "3 hours when this was written. `prod` asks for none." in opened.body
-    assert "`shop/prod`" in opened.body
-    assert "1 commit" in opened.body
+    title, body = world.opened_as(found.pull_request)
+    assert title == f"Promote {release[:12]} from dev to prod"
+    assert f"Release `{release}` of `dev` is promoted to `prod`." in body
+    assert "nothing left to change" in body.replace("&#32;", " ")
+    assert "3 hours when this was written. `prod` asks for none." in body
+    assert "`shop/prod`" in body
+    assert "1 commit" in body
 
 
 def test_a_second_run_brings_the_same_pull_request_up_to_date(world: Carrying) -> None:
@@ -53,7 +53,9 @@ def test_a_second_run_brings_the_same_pull_request_up_to_date(world: Carrying) -
     newer = world.released_in_dev("second", web=21)
     second = promoted(world)
     assert first.pull_request == second.pull_request
-    assert world.proposing.opened[second.pull_request or 0].times == 2
+    title, body = world.opened_as(second.pull_request)
+    assert newer[:12] in title
+    assert newer in body
     assert (at(world), second.release) == (newer, newer)
 
 
@@ -123,10 +125,11 @@ def test_nobodys_commits_are_written_over(world: Carrying) -> None:
 
 def test_a_rehearsal_touches_nothing(world: Carrying, capsys: pytest.CaptureFixture[str]) -> None:
     release = world.released_in_dev("feature", web=20)
+    before = world.host.entries()
     world.run(verb.command, "prod", "--dry-run", "--json")
     (found,) = json.loads(capsys.readouterr().out)["environments"]
     assert (found["outcome"], found["release"], found["pull_request"]) == ("would propose", release, None)
-    assert (at(world), world.proposing.opened) == ("", {})
+    assert (at(world), world.host.entries()) == ("", before)
 
 
 def test_a_workflow_starts_the_preview_of_what_it_opened_once(world: Carrying) -> None:

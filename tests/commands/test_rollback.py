@@ -55,11 +55,11 @@ def test_one_commit_on_top_of_the_branch_has_the_files_of_the_release(world: Car
     assert git.git(world.clone, "diff", first, found.head) == ""
     assert git.git(world.clone, "log", "-1", "--format=%an %cn", found.head) == "eve eve"
     assert world.main() == tip
-    opened = world.proposing.opened[found.pull_request or 0]
-    assert opened.title == f"Roll back dev to {first[:12]}"
-    assert f"`eve` asked to roll `dev` back from `{tip[:12]}` to its release `{first}`." in opened.body
-    assert "1 commit." in opened.body
-    assert "no plan that was applied since deletes or replaces anything" in opened.body
+    title, body = world.opened_as(found.pull_request)
+    assert title == f"Roll back dev to {first[:12]}"
+    assert f"`eve` asked to roll `dev` back from `{tip[:12]}` to its release `{first}`." in body
+    assert "1 commit." in body
+    assert "no plan that was applied since deletes or replaces anything" in body
 
 
 def test_it_goes_through_the_same_gates_and_is_applied(world: Carrying) -> None:
@@ -110,7 +110,7 @@ def test_what_was_deleted_since_cannot_be_undone_and_is_named(world: Carrying) -
     world.released_in_dev("second", web=20)
     found = rolled_back(world)
     assert [one.change.name for one in found.losses.lost] == ["db"]
-    body = world.proposing.opened[found.pull_request or 0].body
+    _, body = world.opened_as(found.pull_request)
     assert "**What a rollback cannot undo**: 1 resource deleted or replaced since." in body
     assert "| deleted |" in body
 
@@ -127,7 +127,7 @@ def test_an_apply_without_a_plan_on_record_is_told(world: Carrying) -> None:
     world.up(glass=upping.break_glass.asked("fire", (digest,), dry_run=False))
     found = rolled_back(world)
     assert (found.losses.lost, len(found.losses.untold)) == ((), 1)
-    assert "what it destroyed is not known here" in world.proposing.opened[found.pull_request or 0].body
+    assert "what it destroyed is not known here" in world.opened_as(found.pull_request)[1]
 
 
 def test_a_release_that_is_named(world: Carrying) -> None:
@@ -175,7 +175,7 @@ def test_the_workflows_stay_as_they_are(world: Carrying) -> None:
     found = rolled_back(world)
     shown = [git.git(world.clone, "show", f"{found.head}:{path}") for path in (workflow, notes)]
     assert shown == ["new", "old"]
-    body = world.proposing.opened[found.pull_request or 0].body
+    _, body = world.opened_as(found.pull_request)
     assert f"- `{workflow}`" in body
     assert "- `.github/workflows/more.yml`" in body
 
@@ -204,9 +204,9 @@ def test_an_older_proposal_is_replaced(world: Carrying) -> None:
 def test_a_rehearsal_touches_nothing(world: Carrying, capsys: pytest.CaptureFixture[str]) -> None:
     first = world.released_in_dev("feature", web=20, db=1)
     world.released_in_dev("second", web=21)
-    records = world.records
+    records, before = world.records, world.host.entries()
     world.run(verb.command, "dev", "--dry-run", "--json")
     found = json.loads(capsys.readouterr().out)
     assert (found["outcome"], found["to"], found["pull_request"]) == ("would propose", first, None)
     assert [one["operation"] for one in found["cannot_undo"]] == ["delete"]
-    assert (at(world), world.records, world.proposing.opened) == ("", records, {})
+    assert (at(world), world.records, world.host.entries()) == ("", records, before)

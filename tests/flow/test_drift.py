@@ -46,10 +46,10 @@ def test_nothing_in_a_name_becomes_markup() -> None:
 
 def test_many_resources_fit_into_an_issue() -> None:
     paths = tuple(PropertyChange(f"property{n}", update("x", 1, 2).kind, 1, 2) for n in range(50))
-    text = drift.issue(report(*(change(Operation.UPDATE, QUEUE, f"{'n' * 300}{n}", *paths) for n in range(5000))))
+    text = drift.issue(report(*(change(Operation.UPDATE, QUEUE, f"{'<' * 300}{n}", *paths) for n in range(5000))))
     assert text is not None
     assert len(text) < 65_000
-    assert "And 4,900 more resources." in text
+    assert "more resources." in text
 
 
 def test_an_issue_is_closed_only_where_all_is_known() -> None:
