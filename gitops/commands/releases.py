@@ -32,11 +32,15 @@ def of_environment(context: Context, history: History, environment: str, branch:
         if record.commit in seen:
             continue
         seen.add(record.commit)
-        if not contains(context, branch, record.commit):
-            continue
-        found = release_at(history, environment, record.commit, stacks_at(context, environment, record.commit))
-        if found:
+        if found := on_branch(context, history, environment, branch, record.commit):
             yield found
+
+
+def on_branch(context: Context, history: History, environment: str, branch: str, commit: str) -> Release | None:
+    """The environment's release of that commit, where it is on `branch` (a commit) and all its stacks were released."""
+    if not contains(context, branch, commit):
+        return None
+    return release_at(history, environment, commit, stacks_at(context, environment, commit))
 
 
 def returned_to(context: Context, history: History, environment: str, head: str) -> Release | None:
@@ -45,7 +49,10 @@ def returned_to(context: Context, history: History, environment: str, head: str)
     if asked is None:
         return None
     found = release_at(history, environment, asked.to, stacks_at(context, environment, asked.to))
-    return None if found is None or differing(context, asked.to, head, with_workflows=False) else found
+    try:
+        return None if found is None or differing(context, asked.to, head, with_workflows=False) else found
+    except GitFailed:  # one of the two is not in this clone
+        return None
 
 
 def commits_between(context: Context, before: str, after: str) -> tuple[Commit, ...]:

@@ -1,7 +1,9 @@
 """`gitops rollback`: give an environment the files of an earlier release again, by a pull request like any other."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import click
 
@@ -73,32 +75,29 @@ class _Rollback:
         self._record(to, head, number)
         return replace(found, outcome=Outcome.PROPOSED, pull_request=number)
 
-    def _releases(self) -> list[Release]:
-        name = self.environment.name
-        return list(releases.of_environment(self.context, self.history, name, self.tip))
+    def _releases(self) -> Iterator[Release]:
+        return releases.of_environment(self.context, self.history, self.environment.name, self.tip)
 
     def _asked(self, revision: str) -> Release:
         """The release that was named. Raises Refused for what is none."""
-        name, known = self.environment.name, self._releases()
-        newest = listed([short(one.commit) for one in known[:_SHOWN]])
+        name = self.environment.name
+        newest = listed([short(one.commit) for one in islice(self._releases(), _SHOWN)])
         hint = f"Its newest releases: {newest}." if newest else "It has no release at all."
         try:
             commit = self.context.repository.resolve(revision)
         except GitFailed as error:
-            raise Refused(
-                f"{revision!r} is no commit of this repository, so {name} never had it.", hint=hint
-            ) from error
-        for one in known:
-            if one.commit == commit:
-                return one
-        raise Refused(f"{commit[:12]} was never released in {name}, in all of its stacks.", hint=hint)
+            raise Refused(f"{revision!r} is no commit of this clone, so {name} never had it.", hint=hint) from error
+        found = releases.on_branch(self.context, self.history, name, self.tip, commit)
+        if found is None:
+            raise Refused(f"{commit[:12]} was never released in {name}, in all of its stacks.", hint=hint)
+        return found
 
     def _before(self) -> Release:
         """The newest release that differs from the branch, and was not taken back itself. Raises Refused."""
-        known, now = self._releases(), releases.tree(self.context, self.tip)
+        now = releases.tree(self.context, self.tip)
         asked = flow_release.rollbacks(self.history, self.environment.name)
         done = [one for one in asked if self._contains(self.tip, one.head)]
-        for one in known:
+        for one in self._releases():
             is_taken = any(flow_release.takes_back(other, one.commit, self._contains) for other in done)
             if not is_taken and self._files(one.commit, self.tip) != now:
                 return one

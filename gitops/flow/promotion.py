@@ -125,7 +125,7 @@ def _span(age: timedelta) -> str:
     minutes = int(age.total_seconds()) // 60
     if minutes < 60:
         return plural(minutes, "minute")
-    return plural(minutes // 60, "hour") if minutes < 48 * 60 else plural(minutes // 1440, "day")
+    return plural(minutes // 60, "hour") if minutes < 48 * 60 else f"{minutes // 1440:,} days"
 
 
 def lines(found: Promotion) -> list[str]:

@@ -10,11 +10,11 @@ from gitops.flow.record import History, Query
 from gitops.flow.wording import clip, plural, short
 from gitops.model import Commit, Record, RecordKind, Stack
 
-_COMMITS_SHOWN = 50
+_COMMITS_SHOWN = 30
 _PATHS_SHOWN = 30
 _CHECKS_SHOWN = 10
 # Characters of a table. GitHub refuses a text of more than 65,536, and there is more in it than a table.
-_TABLE_LIMIT = 20_000
+_TABLE_LIMIT = 12_000
 
 
 @dataclass(frozen=True, slots=True)
