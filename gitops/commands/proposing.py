@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gitops.context import Context
-from gitops.errors import Refused, Waiting
+from gitops.errors import Failed, Refused, RemoteUnreachable, Waiting
 from gitops.flow.record import History, Query
 from gitops.model import RecordKind
 
@@ -48,11 +48,26 @@ def propose(context: Context, history: History, proposal: Proposal, is_ours: Cal
             hint=f"Rename that branch, or delete it: git push {context.git.remote} --delete {proposal.branch}",
         )
     moved = before != proposal.head
-    if moved and not context.git.swap_ref(ref, before, proposal.head):
-        raise Waiting(f"The branch {proposal.branch} was moved by somebody else meanwhile.", hint="Run it again.")
+    if moved:
+        _move(context, ref, before, proposal.head)
     number = context.host.propose(proposal.branch, proposal.base, proposal.title, proposal.body)
     shown = Query(kinds=(RecordKind.PLAN,), commit=proposal.head, shown_on=number)
     # GitHub starts no workflow for what a workflow's own token does, except for one that is started by name.
     if context.environment.get("GITHUB_ACTIONS") == "true" and (moved or history.newest(shown) is None):
         context.runs.start(PREVIEW, proposal.base, {"pull_request": str(number)})
     return number
+
+
+def _move(context: Context, ref: str, before: str, head: str) -> None:
+    try:
+        if context.git.swap_ref(ref, before, head):
+            return
+    except RemoteUnreachable as error:
+        if "`workflows` permission" not in error.message:
+            raise
+        raise Failed(
+            f"GitHub refuses to move {ref} to {head[:12]}: its workflow files differ, and a workflow's own token may "
+            "not push those.",
+            hint="Run the same command on your machine, with your own rights.",
+        ) from error
+    raise Waiting(f"{ref} was moved by somebody else meanwhile.", hint="Run it again.")

@@ -9,7 +9,7 @@ import pytest
 from gitops.commands import promote as verb
 from gitops.commands import rollback as rolling_back
 from gitops.commands.promote import Request, promote
-from gitops.errors import Failed, Refused, UsageError, Waiting
+from gitops.errors import Failed, Refused, RemoteUnreachable, UsageError, Waiting
 from gitops.flow.promotion import Outcome, Promotion
 from tests.commands.proposing import Carrying
 from tests.commands.world import GITOPS, wanting
@@ -142,6 +142,20 @@ def test_a_workflow_starts_the_preview_of_what_it_opened_once(world: Carrying) -
     world.preview(found.head, "origin/prod", environment="prod")
     promote(world.context(GITHUB_ACTIONS="true"), Request("prod"))
     assert len(world.started.runs) == 1
+
+
+def test_a_token_that_may_not_push_workflow_files_is_told_from_a_broken_remote(world: Carrying) -> None:
+    world.released_in_dev("feature", web=20)
+    said = "refusing to allow a GitHub App to create or update workflow `a.yml` without `workflows` permission"
+
+    def refused(*_: str) -> bool:
+        raise RemoteUnreachable(f"Could not write to remote 'origin': {said}")
+
+    context = world.context()
+    context.git.swap_ref = refused  # type: ignore[method-assign]
+    with pytest.raises(Failed, match="its workflow files differ") as caught:
+        promote(context, Request("prod"))
+    assert "on your machine" in caught.value.hint
 
 
 def test_hostile_subjects_stay_text(world: Carrying) -> None:
