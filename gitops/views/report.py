@@ -38,7 +38,7 @@ from gitops.model import (
 from gitops.views import drawing
 from gitops.views.past import events
 
-__all__ = ["HISTORY", "LIMIT", "render"]
+__all__ = ["HISTORY", "LIMIT", "render", "templates"]
 
 LIMIT = 5_000_000
 """Bytes of the whole file. A phone opens it, and a mail server takes it."""
@@ -137,7 +137,7 @@ def render(review: Review, histories: Mapping[Stack, Sequence[Record]]) -> str:
     style = _asset("report.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
-        _templates()
+        templates()
         .get_template("report.html")
         .render(
             review=review,
@@ -178,7 +178,9 @@ def _top(review: Review, sections: Sequence[_Section], shown: set[str]) -> dict[
         "undeclared": _some("undeclared", review.undeclared, _TOP // 20),
         "quiet": _some("quiet", quiet, _TOP // 20),
         "destroyed_count": len(destroyed),
-        "destroyed": _some("destroyed", [(*one, one[0].anchor in shown) for one in destroyed], _TOP // 3),
+        "destroyed": _some(
+            "destroyed", [(*one, one[0].anchor in shown, len(sections) > 1) for one in destroyed], _TOP // 3
+        ),
         "index": _some("row", [(one, one.anchor in shown) for one in sections] if len(sections) > 1 else [], _TOP // 3),
     }
 
@@ -308,7 +310,7 @@ def _piece(macro: str, item: object) -> Markup:
 
 @cache
 def _macro(name: str) -> Callable[[object], Markup]:
-    macro: Callable[[object], Markup] = getattr(_templates().get_template("pieces.html").module, name)
+    macro: Callable[[object], Markup] = getattr(templates().get_template("pieces.html").module, name)
     return macro
 
 
@@ -321,7 +323,8 @@ _FOLDER = Path(__file__).parent / "templates"
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates, in which nothing is printed unescaped or invisibly."""
     made = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,

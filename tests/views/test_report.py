@@ -105,6 +105,11 @@ def test_no_character_in_it_is_invisible(name: str) -> None:
     assert [one for one in seen if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")] == []
 
 
+def test_what_a_template_prints_is_escaped_and_visible_also_where_it_forgets_to_clip() -> None:
+    printed = report.templates().from_string("{{ text }}").render(text="a\u202e<b>\x00\n::set-output")
+    assert printed == r"a\u202e&lt;b&gt;\u0000\n::set-output"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_secret_leaves_a_digest(name: str) -> None:
     assert "5ec2e7d16e57" not in rendered(name)
