@@ -343,6 +343,16 @@ class CodeHostWriter(Protocol):
         """Tell everybody who follows the repository, in Markdown. Raises CodeHostFailed."""
 
 
+class Issues(Protocol):
+    """The code host's issues."""
+
+    def keep_issue(self, marker: str, title: str, body: str | None) -> None:
+        """Keep exactly one open issue of ours whose text begins with `marker`: opened, or brought up to date.
+
+        Without a body, close it where there is one. Raises CodeHostFailed.
+        """
+
+
 class Checks(Protocol):
     """What the code host shows beside a commit."""
 

@@ -65,6 +65,11 @@ class LocalHost:
         self._remote = remote
         self._clock = clock
 
+    @property
+    def remote(self) -> Path:
+        """The bare repository."""
+        return self._remote
+
     # --- what the pipeline asks ---------------------------------------------------------------
 
     def pull_request(self, number: int) -> PullRequest:

@@ -42,6 +42,7 @@ class Situation:
     wherever it holds something. `vouched` is for a promotion of what others approved in the environment before: those
     who wrote it may approve it here. `program` is what the commit's plan would be computed from, where it was looked
     at. `resumed` says that part of the reviewed plan is applied already. `remarks` are comments on what is destroyed.
+    `returns_to` is the release of the environment itself that a rollback returns to.
     """
 
     stack: Stack
@@ -55,6 +56,7 @@ class Situation:
     program: Inputs | None = None
     resumed: bool = False
     remarks: Remarks = field(default_factory=Remarks)
+    returns_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _case(evidence: Evidence, plan: Plan | None) -> Case:
         soaking=situation.soaking,
         now=situation.now,
         resumed=situation.resumed,
+        returns_to=situation.returns_to,
     )
 
 

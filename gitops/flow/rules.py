@@ -65,6 +65,7 @@ class Case:
     soaking: Mapping[str, datetime]
     now: datetime
     resumed: bool
+    returns_to: str = ""
 
 
 def reviewed(case: Case) -> RuleResult:
@@ -280,8 +281,14 @@ def window(gate: Gate, case: Case) -> RuleResult:
 
 
 def soak(wanted: int, before: str, case: Case) -> RuleResult:
-    """What is promoted has been released in the environment before for so long, in all of its stacks."""
+    """What is promoted has been released in the environment before for so long, in all of its stacks.
+
+    A rollback returns to what has come through this already.
+    """
     rule, head = "soak", short(case.request.head) if case.request else short(case.commit)
+    if case.returns_to:
+        reason = f"{head} has the files of {short(case.returns_to)}, which was released here"
+        return RuleResult(rule, Outcome.ALLOW, reason, {"soak": duration(wanted), "returns_to": case.returns_to})
     since = case.soaking.get(before)
     inputs: dict[str, Any] = {"soak": duration(wanted), "environment": before, "released": since, "now": case.now}
     if since is None:

@@ -156,6 +156,15 @@ class Commanded:
     address: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RollbackAsked:
+    """Somebody proposed to take the record's commit back to the release `to`, with commit `head`, as a pull request."""
+
+    to: Commit
+    head: Commit
+    pull_request: int
+
+
 BODIES: dict[RecordKind, tuple[type, ...]] = {
     RecordKind.PLAN: (Planned,),
     RecordKind.APPLY_STARTED: (ApplyStarted,),
@@ -172,6 +181,7 @@ BODIES: dict[RecordKind, tuple[type, ...]] = {
     RecordKind.DESTROY_FAILED: (DestroyFailed,),
     RecordKind.DESTROY_APPROVED: (DestroyApproved,),
     RecordKind.COMMAND: (Commanded,),
+    RecordKind.ROLLBACK: (RollbackAsked,),
 }
 
 

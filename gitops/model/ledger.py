@@ -100,6 +100,7 @@ class RecordKind(StrEnum):
     DESTROY_FAILED = "destroy failed"
     DESTROY_APPROVED = "destroy approved"
     COMMAND = "command"
+    ROLLBACK = "rollback asked"
 
 
 @dataclass(frozen=True, slots=True)

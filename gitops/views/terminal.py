@@ -49,6 +49,7 @@ _RECORD_STYLES = {
     RecordKind.DESTROY_STARTED: "dim",
     RecordKind.DESTROYED: "yellow",
     RecordKind.DESTROY_FAILED: "red",
+    RecordKind.ROLLBACK: "yellow",
 }
 _FINDING_STYLES = {
     PolicyLevel.MANDATORY: "bold red",

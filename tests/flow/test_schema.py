@@ -28,6 +28,7 @@ BODIES = {
     RecordKind.REPAIRED: {"repairs": ["adopted a bucket"]},
     RecordKind.RELEASE: {"unchanged_since": HEAD},
     RecordKind.SUPERSEDED: {"by": HEAD},
+    RecordKind.ROLLBACK: {"to": HEAD, "head": HEAD, "pull_request": 7},
     RecordKind.BREAK_GLASS: {"reason": "fire", "plan_digest": DIGEST, "verdict": VERDICT},
     RecordKind.DESTROY_STARTED: {"run": "5f0c", "host": "runner-1"},
     RecordKind.DESTROYED: {"why": "pull request #7 is closed"},

@@ -86,6 +86,12 @@ class Act:
         head = {"sha": self._github.git("rev-parse", "refs/heads/main")}
         return self._run("command", "issue_comment", event, "refs/heads/main", head)
 
+    def started(self, workflow: str, inputs: Mapping[str, str] | None = None, branch: str = "main") -> Finished:
+        """A workflow by its schedule, or with inputs by hand, on a branch."""
+        event = {**self._github.push_event(branch), **({"inputs": dict(inputs)} if inputs is not None else {})}
+        name = "schedule" if inputs is None else "workflow_dispatch"
+        return self._run(workflow, name, event, f"refs/heads/{branch}", {"sha": event["after"]})
+
     def _run(self, workflow: str, event: str, payload: Json, ref: str, head: Mapping[str, str]) -> Finished:
         self._runs += 1
         here = self._folder / f"run-{self._runs}"

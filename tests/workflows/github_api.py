@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
-from tests.workflows import github_checks, github_labels, github_runs
+from tests.workflows import github_checks, github_issues, github_labels, github_runs
 from tests.workflows import github_shapes as shapes
 from tests.workflows.github_requests import NOT_FOUND, Answer, Request, Route
 from tests.workflows.github_shapes import Json
@@ -227,6 +227,7 @@ ROUTES: Mapping[str, Route] = {
     "GET /repos/{owner}/{repo}/collaborators/{username}/permission": _permission,
     **github_labels.ROUTES,
     **github_checks.ROUTES,
+    **github_issues.ROUTES,
     **github_runs.ROUTES,
 }
 

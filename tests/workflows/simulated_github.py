@@ -109,6 +109,8 @@ class SimulatedGitHub:
         # Team, as organisation/slug → who belongs to it.
         self.teams: dict[str, list[str]] = {}
         self.issues: list[tuple[str, str]] = []
+        self.closed_issues: set[int] = set()
+        self.authors_of_issues: dict[int, str] = {}
         # GitHub's largest page; a test that wants many pages makes it small instead of writing 101 comments.
         self.largest_page = 100
         # GitHub lists no more of a comparison.

@@ -50,8 +50,11 @@ if sys.argv[1] == "matrix":
     outputs |= json.loads(os.environ["RECORDED_LEGS"])
     with open(os.environ["GITHUB_OUTPUT"], "a") as file:
         file.writelines(f"{name}={value}\n" for name, value in outputs.items())
+if sys.argv[1] == "status":
+    print(os.environ["RECORDED_STATUS"])
 if "--output" in sys.argv:
     pathlib.Path(sys.argv[sys.argv.index("--output") + 1]).write_text("{}")
+sys.exit(int(os.environ.get("RECORDED_EXIT", "0")))
 """
 ONE = json.dumps([{"number": 1, "title": "1 of 1", "stacks": ["shop/dev"]}])
 TWO = json.dumps(
@@ -72,12 +75,17 @@ class Wired:
         self.folder = folder
         self.act = self.acting(ALONE)
 
-    def acting(self, outputs: Mapping[str, str]) -> Act:
-        """act, where `gitops matrix` gives these outputs."""
+    def acting(self, outputs: Mapping[str, str], **more: str) -> Act:
+        """act, where `gitops matrix` gives these outputs, and `more` is in the runner's environment."""
         settings = Settings(
             variables={"PULUMI_BACKEND_URL": "s3://state", "AWS_ROLE": "arn:aws:iam::1:role/reader"},
             secrets={"PULUMI_CONFIG_PASSPHRASE": "simulated passphrase"},
-            runner={"RECORD": str(self.record), "SIMULATED_PYTHON": "true", "RECORDED_LEGS": json.dumps(outputs)},
+            runner={
+                "RECORD": str(self.record),
+                "SIMULATED_PYTHON": "true",
+                "RECORDED_LEGS": json.dumps(outputs),
+                **more,
+            },
         )
         folder = self.folder / f"act-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
