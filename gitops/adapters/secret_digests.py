@@ -38,7 +38,7 @@ class SecretDigests:
         texts = sorted({text for document in documents for text in values.ciphertexts(document)})
         if not texts:
             return {}
-        settings = _settings(folder, stack)
+        settings = settings_of(folder, stack)
         key = (settings.get("config") or {}).get(DIGEST_KEY)
         if not isinstance(key, Mapping) or "secure" not in key:
             raise EngineFailed(
@@ -70,7 +70,7 @@ def _digests(
     return [hmac.new(secret, value, hashlib.sha256).hexdigest() for value in found]
 
 
-def _settings(folder: Path, stack: str) -> dict[str, Any]:
+def settings_of(folder: Path, stack: str) -> dict[str, Any]:
     """The stack's settings file: in the project's folder, or where the project's `stackConfigDir` says."""
     project = yaml.safe_load((folder / "Pulumi.yaml").read_bytes()) or {}
     # `config: <folder>` is the old spelling.

@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 
 from gitops.errors import Failed, GitOpsError
+from gitops.flow import downstream as downstreams
 from gitops.flow import plan as plans
 from gitops.flow import values
 from gitops.flow.comment import PreviewFailure, StackReview
+from gitops.flow.downstream import Downstream
 from gitops.flow.policies import PackChange
 from gitops.model import AffectedStack, Plan, Stack
 
@@ -32,6 +34,7 @@ class Result:
     same_as: Plan | None = None
     packs: tuple[PackChange, ...] = ()
     seconds: int = 0
+    downstream: tuple[Downstream, ...] = ()
 
     def review(self, affected: AffectedStack, environment: str, commit: str) -> StackReview:
         """As part of a review of that environment and head."""
@@ -40,7 +43,7 @@ class Result:
             found = self.failure or PreviewFailure("The file with its result tells nothing of it.")
         else:
             found = replace(self.plan, environment=environment, commit=commit)
-        return StackReview(affected, found, self.same_as, self.packs, self.seconds)
+        return StackReview(affected, found, self.same_as, self.packs, self.seconds, self.downstream)
 
 
 def to_bytes(reviews: Iterable[StackReview]) -> bytes:
@@ -52,6 +55,7 @@ def to_bytes(reviews: Iterable[StackReview]) -> bytes:
             "same_as": plans.to_body(one.same_as) if one.same_as else None,
             "packs": values.pack(one.packs),
             "seconds": one.seconds,
+            "downstream": values.pack(one.downstream),
         }
         for one in reviews
     }
@@ -77,7 +81,8 @@ def _result(label: str, body: Mapping[str, Any]) -> Result:
     plan = _plan(label, body["plan"])
     failure = msgspec.convert(body["failure"], PreviewFailure | None)
     packs = msgspec.convert(body["packs"], tuple[PackChange, ...])
-    return Result(plan, failure, _plan(label, body["same_as"]), packs, msgspec.convert(body["seconds"], int))
+    following = tuple(downstreams.from_body(one) for one in body["downstream"])
+    return Result(plan, failure, _plan(label, body["same_as"]), packs, msgspec.convert(body["seconds"], int), following)
 
 
 def _plan(label: str, body: Any) -> Plan | None:
