@@ -5,12 +5,15 @@ as they are in the saved plan or in the state. The real backend is read, and nev
 """
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gitops.adapters import scratch
+from gitops.adapters import partly_known, scratch
 from gitops.adapters.pulumi_process import PulumiProcess
 from gitops.adapters.secret_digests import settings_of
 from gitops.flow import downstream
@@ -46,7 +49,7 @@ def backend(
                 _, project, stack = name.split("/")
                 _write(private, name, _outputs_in(Stack(project, stack), json.loads(finished.output)))
         _write(private, downstream.full_name(reader.stack), state)
-        yield process.with_backend(private.as_uri())
+        yield _reading_each_by_itself(process.with_backend(private.as_uri()), private / "python")
 
 
 def outputs_in_plan(saved_plan: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -73,6 +76,14 @@ def _outputs_in(stack: Stack, state: Mapping[str, Any]) -> dict[str, Any]:
     roots = (one for one in resources_of(state) if one.get("type") == STACK_TYPE)
     outputs = next((one.get("outputs") or {} for one in roots), {})
     return downstream.outputs_only(stack, outputs, downstream.secrets_provider_in(state))
+
+
+def _reading_each_by_itself(process: PulumiProcess, folder: Path) -> PulumiProcess:
+    """The same, with programs in Python for which one unknown output leaves the others known."""
+    folder.mkdir()
+    shutil.copyfile(partly_known.__file__, folder / "sitecustomize.py")
+    places = (str(folder), process.environment.get("PYTHONPATH", ""))
+    return replace(process, environment={**process.environment, "PYTHONPATH": os.pathsep.join(filter(None, places))})
 
 
 def _write(private: Path, name: str, document: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from gitops.commands.planning import Program, side_by_side
 from gitops.commands.telling import tell
 from gitops.commands.undisturbed import Undisturbed
-from gitops.errors import EngineFailed, Interrupted, Waiting
+from gitops.errors import ConfigError, EngineFailed, Interrupted, Waiting
 from gitops.flow import downstream as flow
 from gitops.flow.comment import StackReview
 from gitops.flow.downstream import Downstream
@@ -45,21 +45,22 @@ class _Looking:
             for one in sorted(self.program.upstream[stack])
             if one in self.program.snapshot.stacks
         ]
-        unknown = [
-            f"{one.stack.label} {name}" for one in upstream if one.outputs for name in flow.unknown_outputs(one.outputs)
-        ]
-        packs = self.program.runnable(self.program.packs(stack, self.environment, self.history))
-        folder = self.program.project_folder(stack)
+        unknown: tuple[str, ...] = ()
         try:
+            unknown = tuple(
+                f"{one.stack.label} {name}" for one in upstream for name in flow.unknown_outputs(one.outputs)
+            )
+            packs = self.program.runnable(self.program.packs(stack, self.environment, self.history))
+            folder = self.program.project_folder(stack)
             found = self.program.context.engine.preview_after(folder, stack, upstream, packs)
         except Interrupted:
             raise
-        except EngineFailed as error:
-            lines = dict.fromkeys((error.message, *error.diagnostics))
-            return Downstream(stack, reads, unknown=tuple(unknown), untold=tuple(lines)), None
+        except (EngineFailed, ConfigError) as error:
+            said = error.diagnostics if isinstance(error, EngineFailed) else ()
+            return Downstream(stack, reads, unknown=unknown, untold=tuple(dict.fromkeys((error.message, *said)))), None
         changes = flow.without_references(found.run.changes)
-        made = Downstream(stack, reads, changes, found.run.findings, tuple(unknown))
-        return made, found.outputs if flow.moves(made.changes) else None
+        made = Downstream(stack, reads, changes, found.run.findings, unknown)
+        return made, found.outputs if flow.moves(changes) else None
 
     def note(self, made: Downstream, outputs: Mapping[str, Any] | None) -> None:
         """Go on from there: what the stack's own plan said of its outputs is overtaken."""

@@ -82,9 +82,9 @@ def readers(stacks: Collection[Stack], upstream: Mapping[Stack, frozenset[Stack]
     return frozenset(found)
 
 
-def unknown_outputs(outputs: Mapping[str, Any]) -> tuple[str, ...]:
+def unknown_outputs(outputs: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The names of the outputs that are unknown, whole or in part, in outputs as the engine writes them."""
-    read = values.read(outputs, {})
+    read = values.read(outputs or {}, {})
     return tuple(
         name for name in sorted(read) if any(isinstance(leaf, UnknownValue) for leaf in values.leaves(read[name]))
     )

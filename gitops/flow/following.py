@@ -14,6 +14,8 @@ NO_PLAN = (
 )
 MAY_BE_NONE = "may come out as no change: hangs on values that are unknown until then"
 _NAMED = 12
+_READS_NAMED = 3
+_DIFFERENCE_BYTES = 4_000
 
 
 def ordered(found: Iterable[Downstream]) -> tuple[Downstream, ...]:
@@ -98,7 +100,13 @@ def beside(one: Downstream, plan: Plan | None) -> list[str]:
     differences = list(difference(plan, one))
     if not differences:
         return [*lines[:2], "By then its plan is the same."]
-    return [*lines, "", "By then, unlike in the plan here:", "", *layout.bounded(differences)]
+    return [
+        *lines,
+        "",
+        "By then, unlike in the plan here:",
+        "",
+        *layout.bounded(_within(differences, _DIFFERENCE_BYTES)),
+    ]
 
 
 def unknown(one: Downstream) -> str:
@@ -108,6 +116,16 @@ def unknown(one: Downstream) -> str:
     shown = [wording.clip(name) for name in one.unknown[:_NAMED]]
     shown += [f"{len(one.unknown) - _NAMED:,} more"] if len(one.unknown) > _NAMED else []
     return f"Unknown until then: {wording.listed(shown)}"
+
+
+def _within(lines: Iterable[str], room: int) -> Iterator[str]:
+    """The first lines, as many as have room: what is said beside a plan must not take the plan's own place."""
+    for line in lines:
+        room -= layout.size([line])
+        if room < 0:
+            yield "… the rest is in the log of the run"
+            return
+        yield line
 
 
 def _told(one: Downstream) -> list[str]:
@@ -135,8 +153,8 @@ def _named(change: ResourceChange) -> str:
 
 
 def _reads(one: Downstream) -> str:
-    shown = [markdown.code(stack.label) for stack in one.reads[:_NAMED]]
-    shown += [f"{len(one.reads) - _NAMED:,} more"] if len(one.reads) > _NAMED else []
+    shown = [markdown.code(stack.label) for stack in one.reads[:_READS_NAMED]]
+    shown += [f"{len(one.reads) - _READS_NAMED:,} more"] if len(one.reads) > _READS_NAMED else []
     return wording.listed(shown)
 
 

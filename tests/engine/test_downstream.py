@@ -82,7 +82,6 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     root = tmp_path_factory.mktemp("chain") / "journey"
     root.mkdir()
     shutil.copytree(PROJECT / "provider", root / "plugins")
-    path = f"{root / 'plugins'}{os.pathsep}{os.environ['PATH']}"
     tiny = Tiny(root / "world")
     path = f"{root / 'plugins'}{os.pathsep}{tiny.environment['PATH']}"
     chain = Chain(Journey(root, Tiny(root / "world", {"PATH": path})))
@@ -146,6 +145,10 @@ def test_an_unknown_value_is_unknown_to_whoever_reads_it(chain: Chain) -> None:
     assert downstream.unknown_outputs(found.outputs) == ("size",)
     run = chain.after(found).run
     assert property_of(run, "reader", "size") == UnknownValue()
+    # The others stay known, and what stays the same is no change: the kind would replace the thing, unknown as well.
+    reader = next(one for one in run.changes if one.name == "reader")
+    assert (reader.operation, [item.path for item in reader.properties]) == (Operation.UPDATE, ["size"])
+    assert downstream.hangs_on_unknown(reader)
 
 
 def test_a_proposed_secret_flows_and_stays_secret(chain: Chain) -> None:

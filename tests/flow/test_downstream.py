@@ -1,13 +1,14 @@
 """Downstream: which stacks follow, what moved, and how it is said."""
 
 import dataclasses
+import re
 
 import pytest
 
 from gitops.flow import comment, downstream, following
 from gitops.flow.downstream import Downstream
 from gitops.flow.values import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN_SENTINELS
-from gitops.model import Operation, ResourceChange, Stack, UnknownValue
+from gitops.model import Operation, PolicyFinding, PolicyLevel, ResourceChange, Stack, UnknownValue
 from tests.support.plans import change, plan, remove, review, reviewed, update
 
 A, B, C, D = (Stack(name, "dev") for name in "abcd")
@@ -136,3 +137,19 @@ def test_the_comment_of_ten_thousand_that_follow_stays_within_its_limit() -> Non
     assert "Will be looked at again" in text
     assert following.TITLE in text
     assert "more stacks: 7,400 to replace" in text
+
+
+def test_nothing_hostile_gets_out_of_its_code() -> None:
+    hostile = "x`` ` ```\n</details> @octo/team | #1\u202e"
+    stack = Stack(hostile, "dev")
+    finding = PolicyFinding(hostile, hostile, PolicyLevel.MANDATORY, hostile)
+    following_ones = (
+        Downstream(stack, (stack,), (REPLACED,), (finding,), (hostile,)),
+        Downstream(B, (A,), untold=(hostile,)),
+    )
+    own = dataclasses.replace(reviewed(plan(stack=A), A), downstream=following_ones)
+    text = comment.render(review(own))
+    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", text, flags=re.DOTALL)
+    assert "@octo" in text
+    assert "@octo" not in outside
+    assert "</details>" not in outside
