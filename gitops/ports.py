@@ -23,6 +23,7 @@ from gitops.model import (
     PolicyRule,
     PullRequest,
     Record,
+    ResourceGraph,
     ResourceStep,
     Stack,
     StartState,
@@ -92,6 +93,7 @@ class Preview:
     start: StartState
     versions: Mapping[str, str]
     digest_key: str = ""
+    graph: ResourceGraph = field(default_factory=ResourceGraph)
     outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
