@@ -51,6 +51,13 @@ def difference(plan: Plan, one: Downstream) -> Iterator[str]:
         yield from () if word == "not any more" else layout.entry(change).body
 
 
+def gravest(one: Downstream) -> list[str]:
+    """Its changes a line each, the gravest first; of many, the first."""
+    changes = wording.ordered(one.changes)
+    lines = [_named(change) for change in changes[:_NAMED]]
+    return lines + ([f"and {wording.tally(changes[_NAMED:])}"] if len(changes) > _NAMED else [])
+
+
 def warning(found: Iterable[Downstream]) -> list[str]:
     """What a reviewer must not miss of it: stacks in which something is destroyed, or of which nothing can be told."""
     lines = []
