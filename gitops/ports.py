@@ -86,7 +86,8 @@ class RepositoryReader(Protocol):
 class Preview:
     """What one preview found: the run, the state it started from, and the versions that took part.
 
-    `digest_key` tells apart the keys that secrets are digested with; empty where there are none.
+    `digest_key` tells apart the keys that secrets are digested with; empty where there are none. `outputs` are the
+    stack's after an apply, as the engine writes them: secrets encrypted, unknown values as its own marks.
     """
 
     run: EngineRun
@@ -94,6 +95,19 @@ class Preview:
     versions: Mapping[str, str]
     digest_key: str = ""
     graph: ResourceGraph = field(default_factory=ResourceGraph)
+    outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A stack that another reads: its project's folder in a checkout, and its outputs as a preview proposes them.
+
+    `outputs` are written as in `Preview.outputs`; None: they stay as they are in its state.
+    """
+
+    stack: Stack
+    folder: Path
+    outputs: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,14 @@ class EngineReader(Protocol):
 
         Where a mandatory policy is violated, and nothing else is wrong, the run has its changes and findings, and no
         plan is saved. Raises EngineFailed with the diagnostics, also when something cannot be read.
+        """
+
+    def preview_after(
+        self, folder: Path, stack: Stack, upstream: Sequence[Upstream], packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
+        """Preview a stack as if those that it reads had these outputs already; no state is written.
+
+        `upstream` is what the program is known to read. Raises EngineFailed as `preview` does.
         """
 
     def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters import leftovers, plugins, policy_packs, repair, scratch
+from gitops.adapters import leftovers, plugins, policy_packs, proposed, repair, scratch
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, project_name, stack_settings
@@ -38,7 +38,7 @@ from gitops.model import (
     Stack,
     StartState,
 )
-from gitops.ports import Preview, RunnablePack, SavedPlan
+from gitops.ports import Preview, RunnablePack, SavedPlan, Upstream
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent
@@ -121,7 +121,7 @@ class PulumiEngine:
                 arguments[arguments.index("--save-plan") + 1] = str(saved)
                 self._events(replace(work, arguments=arguments, packs=()), output=told)
             document: Mapping[str, Any] = json.loads(saved.read_bytes())
-            # Only what the program asks for is read from the saved plan. It repeats the state as well, encrypted anew.
+            # Of the saved plan, what the program asks for; it repeats the state as well, encrypted anew.
             goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
             digests = {**hashing.result(), **self._secrets.of(work.process, folder, stack, *goals)}
             asked = options.asked(json.loads(told.read_bytes()))
@@ -148,7 +148,18 @@ class PulumiEngine:
             },
             digest_key=digests.get(KEY, ""),
             graph=graph.read(deployment, document),
+            outputs=proposed.outputs_in_plan(document),
         )
+
+    def preview_after(
+        self, folder: Path, stack: Stack, upstream: Sequence[Upstream], packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
+        """See `EngineReader.preview_after`."""
+        with proposed.backend(self._process, self._export, Upstream(stack, folder), upstream) as process:
+            there = PulumiEngine(process)
+            # What these know holds on any backend.
+            there._secrets, there._installed = self._secrets, self._installed
+            return there.preview(folder, stack.name, packs=packs)
 
     def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
         """See `EngineReader.rules`."""
