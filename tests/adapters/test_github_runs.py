@@ -70,12 +70,13 @@ def test_one_that_is_under_way_is_not_started_again(github: SimulatedGitHub) -> 
     assert "wait" in raised.value.hint
 
 
-def test_a_start_that_github_refuses_does_not_pass_for_one(github: SimulatedGitHub) -> None:
+@pytest.mark.parametrize("status", [403, 404, 409])
+def test_a_start_that_github_refuses_does_not_pass_for_one(github: SimulatedGitHub, status: int) -> None:
     run = github.run("apply.yml", "main")
-    github.forbidden.append("POST .*/rerun")
-    with pytest.raises(CodeHostFailed) as raised:
+    github.faults = [Fault("POST .*/rerun", status, "Unable to re-run this workflow run")]
+    with pytest.raises(CodeHostFailed, match=f"answered {status}") as raised:
         adapter(github).start_again("apply.yml", run.commit)
-    assert "`actions: write`" in raised.value.hint
+    assert ("`actions: write`" in raised.value.hint) is (status != 409)
 
 
 @pytest.mark.parametrize(("status", "ended"), [("completed", True), ("in_progress", False), ("queued", False)])
