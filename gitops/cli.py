@@ -25,6 +25,8 @@ _VERBS = {
     "up": "gitops.commands.up:command",
     "compliance": "gitops.commands.compliance:command",
     "repair": "gitops.commands.repair:command",
+    "review-stack": "gitops.commands.review_stack:command",
+    "command": "gitops.commands.command:command",
     "status": "gitops.commands.status:command",
     "log": "gitops.commands.log:command",
     "demo": "gitops.commands.demo:command",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gitops.model import (
     Change,
     CheckReport,
+    Comment,
     Commit,
     CutOff,
     EngineRun,
@@ -157,6 +158,9 @@ class EngineReader(Protocol):
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """The stack's outputs, secrets masked."""
 
+    def stacks(self, folder: Path) -> tuple[str, ...]:
+        """The names of the project's stacks in the state backend, in Git or not. Raises EngineFailed."""
+
     def unsettled(
         self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
     ) -> tuple[str, ...]:
@@ -183,6 +187,19 @@ class EngineWriter(Protocol):
 
         `must_stop` is asked all the while: as soon as it gives a reason, the running operations are finished, the
         rest is left, and the reason is raised.
+        """
+
+    def destroy(
+        self,
+        folder: Path,
+        stack: str,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> None:
+        """Delete all that the stack has, and then the stack itself; one that does not exist is nothing to do.
+
+        The program is not run. Raises EngineFailed, also for what is protected; what was deleted until then is out of
+        the state. `must_stop` as in `apply`.
         """
 
     def settle(
@@ -315,6 +332,12 @@ class CodeHostReader(Protocol):
 
     def may_write(self, login: str) -> bool:
         """Whether this account may push to the repository; an account that is gone may not. Raises CodeHostFailed."""
+
+    def find_comment(self, number: int, comment: int) -> Comment | None:
+        """A comment below the pull request as it stands there now; None where there is none (any more) of that id.
+
+        Raises CodeHostFailed.
+        """
 
     def labelled(self, label: str) -> tuple[PullRequest, ...]:
         """The open pull requests that carry a label, without their approvals and people. Raises CodeHostFailed."""

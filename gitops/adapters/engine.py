@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from gitops.adapters import leftovers, plugins, policy_packs, proposed, repair, scratch
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
-from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
+from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, project_name, stack_settings
 from gitops.errors import EngineFailed, Interrupted
 from gitops.flow import graph, options, policies, reuse, values
 from gitops.flow import plan as plans
@@ -111,7 +111,7 @@ class PulumiEngine:
                 if deployment:
                     raise
                 work = replace(work, process=self._process.with_backend(private.as_uri()))
-                work.process.must(folder, ["stack", "init", stack], f"create {stack} in a scratch backend")
+                _create(work.process, folder, stack, f"create {stack} in a scratch backend")
                 found = self._events(work, output=told)
             if found.violates:
                 # Pulumi has saved no plan. What its events do not tell of the changes, a run without packs does; one
@@ -195,12 +195,38 @@ class PulumiEngine:
     ) -> EngineRun:
         """See `EngineWriter.apply`."""
         if (folder, stack) not in self._created and not self._export(folder, stack):
-            self._process.must(folder, ["stack", "init", stack], f"create stack {stack}")
+            _create(self._process, folder, stack, f"create stack {stack}")
         # Without --refresh the engine silently leaves out what the plan mends of live drift.
         arguments = ["up", "--refresh", "--stack", stack, "--plan", str(plan.file), "--skip-preview", "--yes"]
         arguments += policy_packs.arguments(plan.packs)
         work = _Work(self._process, folder, arguments, f"apply the plan to stack {stack}", plan.packs)
         return self._events(work, on_progress, must_stop).run()
+
+    def stacks(self, folder: Path) -> tuple[str, ...]:
+        """See `EngineReader.stacks`."""
+        finished = self._process.run(folder, ["stack", "ls", "--json"])
+        if finished.code == 0:
+            return tuple(sorted(str(one.get("name", "")).rsplit("/", 1)[-1] for one in json.loads(finished.output)))
+        found = leftovers.stacks_by_files(leftovers.backend_of(self._process), project_name(folder))
+        if found is None:
+            raise failure("list the stacks in the state backend", finished)
+        return found
+
+    def destroy(
+        self,
+        folder: Path,
+        stack: str,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> None:
+        """See `EngineWriter.destroy`."""
+        if not self._export(folder, stack):
+            return
+        arguments = ["destroy", "--stack", stack, "--skip-preview", "--yes"]
+        self._events(_Work(self._process, folder, arguments, f"destroy stack {stack}"), on_progress, must_stop)
+        # Not `destroy --remove`: that would also take the stack's config file out of the folder.
+        self._process.must(folder, ["stack", "rm", stack, "--yes", "--preserve-config"], f"remove stack {stack}")
+        self._created.discard((folder, stack))
 
     def unsettled(
         self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
@@ -283,8 +309,17 @@ class PulumiEngine:
         return {}
 
     def _exists(self, folder: Path, stack: str) -> bool:
-        listed = self._process.must(folder, ["stack", "ls", "--json"], "list the stacks in the state backend")
-        return any(str(entry.get("name", "")).rsplit("/", 1)[-1] == stack for entry in json.loads(listed))
+        return stack in self.stacks(folder)
+
+
+def _create(process: PulumiProcess, folder: Path, stack: str, doing: str) -> None:
+    """Make an empty stack that opens the secrets of its config file.
+
+    Where nobody names the provider that the file does, Pulumi writes another one over it, and its secrets are lost.
+    """
+    named = stack_settings(folder, stack).get("secretsprovider")
+    provider = ["--secrets-provider", str(named)] if named else []
+    process.must(folder, ["stack", "init", stack, *provider], doing)
 
 
 def _worth_telling(run: EngineRun) -> Sequence[Diagnostic]:

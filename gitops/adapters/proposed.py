@@ -15,7 +15,7 @@ from typing import Any
 
 from gitops.adapters import partly_known, scratch
 from gitops.adapters.pulumi_process import PulumiProcess
-from gitops.adapters.secret_digests import settings_of
+from gitops.adapters.secret_digests import stack_settings
 from gitops.flow import downstream
 from gitops.flow.plan import STACK_TYPE, resources_of
 from gitops.model import Stack
@@ -65,7 +65,7 @@ def _outputs_of(export: Export, one: Upstream) -> Mapping[str, Any]:
     if one.outputs is None:
         state = export(one.folder, one.stack.name)
         return _outputs_in(one.stack, state) if state else {}
-    provider = downstream.secrets_provider(settings_of(one.folder, one.stack.name))
+    provider = downstream.secrets_provider(stack_settings(one.folder, one.stack.name))
     if provider is None:
         provider = downstream.secrets_provider_in(export(one.folder, one.stack.name))
     return downstream.outputs_only(one.stack, one.outputs, provider)

@@ -15,7 +15,8 @@ from gitops.commands.planning import Program, contains, last_release
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
 from gitops.errors import ConfigError
-from gitops.flow import expressions, gate, rules
+from gitops.flow import destroys, expressions, gate, rules
+from gitops.flow.destroys import Remarks
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.gate import Evidence, RuleSet, Situation
 from gitops.flow.plan import unknowns
@@ -168,7 +169,18 @@ class Judge:
             teams={team: host.members(team) for team in _teams(environments, files)},
             soaking={name: since for name, since in soaking.items() if since is not None},
             vouched=self._is_vouched(sets, request, history),
+            remarks=self._remarks(stack, request, history),
         )
+
+    def _remarks(self, stack: Stack, request: PullRequest | None, history: History) -> Remarks:
+        """The comments that records of approved destroys point at, asked of the host anew."""
+        if request is None:
+            return Remarks()
+        host, number = self._context.host, request.number
+        asked = {comment for comment, _ in destroys.given(history, stack, number)}
+        found = {comment: one for comment in sorted(asked) if (one := host.find_comment(number, comment))}
+        authors = {one.by for one in found.values() if one.by}
+        return Remarks(found, frozenset(author for author in authors if host.may_write(author)))
 
     def _soaking(self, environment: str, request: PullRequest | None, history: History) -> datetime | None:
         """Since when all stacks of the environment are at the promoted commit, or at later ones."""

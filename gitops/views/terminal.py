@@ -43,9 +43,13 @@ _RECORD_STYLES = {
     RecordKind.NOT_VERIFIED: "red",
     RecordKind.BREAK_GLASS: "bold red",
     RecordKind.REFUSED: "red",
+    RecordKind.DESTROY_APPROVED: "bold yellow",
     RecordKind.REPAIRED: "yellow",
     RecordKind.APPLY_STARTED: "dim",
     RecordKind.SUPERSEDED: "dim",
+    RecordKind.DESTROY_STARTED: "dim",
+    RecordKind.DESTROYED: "yellow",
+    RecordKind.DESTROY_FAILED: "red",
 }
 _FINDING_STYLES = {
     PolicyLevel.MANDATORY: "bold red",

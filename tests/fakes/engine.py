@@ -44,6 +44,7 @@ class FakeEngine:
     apply leaves. `live` is what exists of a stack where that is not what its state says; an apply goes on from there.
     `during_preview`, `before_apply` and `during_apply` are called then; `broken` previews fail with that message.
     `settled` is what settling tells, and `cut_off` by whom it was told to be left. `versions` are installed.
+    `undestroyable` are stacks that no destroy gets rid of.
     `applied_under` are the policy packs of each apply. Packs are those of `tests.fakes.policies`. `proposes` are the
     outputs that a stack's preview would move; `follows`, those that it would if it was previewed after others, or the
     message with which that fails. `followed` is what these previews found of the others.
@@ -61,6 +62,8 @@ class FakeEngine:
     before_apply: Callable[[], None] = nothing
     during_apply: Callable[[], None] = nothing
     applied: list[str] = field(default_factory=list)
+    destroyed: list[str] = field(default_factory=list)
+    undestroyable: set[str] = field(default_factory=set)
     applied_under: list[tuple[str, ...]] = field(default_factory=list)
     previews: list[str] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
@@ -169,6 +172,30 @@ class FakeEngine:
                 state[change.name] = wanted[change.name]
             on_progress(ResourceStep(change.urn, TYPE, change.operation.value, done=True))
         return EngineRun(changes, 0)
+
+    def stacks(self, folder: Path) -> tuple[str, ...]:
+        """Those that have a state."""
+        return tuple(sorted(self.states))
+
+    def destroy(
+        self,
+        folder: Path,
+        stack: str,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> None:
+        """Delete one thing after the other, then the stack."""
+        self.destroyed.append(stack)
+        self.during_apply()
+        state = self.states.get(stack, {})
+        for done, name in enumerate(sorted(state)):
+            if stack in self.undestroyable or (self.fails_after is not None and done >= self.fails_after):
+                raise EngineFailed(f"Could not destroy stack {stack}: {name}: is protected")
+            if reason := must_stop():
+                raise EngineFailed(f"Stopped while trying to destroy stack {stack}: {reason}")
+            del state[name]
+            on_progress(ResourceStep(urn_of(stack, name), TYPE, Operation.DELETE.value, done=True))
+        self.states.pop(stack, None)
 
     def unsettled(
         self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None

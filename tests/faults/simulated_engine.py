@@ -31,7 +31,7 @@ STRUCK_AT = 2
 
 @dataclass
 class SimulatedEngine:
-    """Implements `gitops.ports.EngineReader` and `EngineWriter`."""
+    """Implements of `gitops.ports.EngineReader` and `EngineWriter` what `gitops up` needs."""
 
     faults: Faults
     previewed: bool = False
