@@ -13,6 +13,7 @@ from gitops import __version__
 from gitops.commands import publishing, reporting
 from gitops.commands import scope as scopes
 from gitops.commands.judging import Judge
+from gitops.commands.planning import Program
 from gitops.commands.scope import Scope
 from gitops.commands.telling import print_view, tell
 from gitops.context import Context
@@ -20,7 +21,8 @@ from gitops.errors import CodeHostFailed, Failed, Refused, Waiting
 from gitops.flow import annotations, comment, results, sarif
 from gitops.flow.affected import reached_files
 from gitops.flow.annotations import Place, Places
-from gitops.flow.comment import Review
+from gitops.flow.comment import PreviewFailure, Review, StackReview
+from gitops.flow.record import History
 from gitops.model import CheckReport, Conclusion, Outcome, Plan, Verdict
 from gitops.views import terminal
 
@@ -49,17 +51,22 @@ def review(context: Context, request: Request) -> Review:
     """
     history = context.ledger().history()
     scope = scopes.find(context, history, (request.base, request.head), request.environment)
-    found = combined(context, scope, request.files)
+    found = combined(context, history, scope, request.files)
     publishing.publish(context, history, found, request.pull_request)
     _beside(context, scope, found, request.pull_request)
     return found
 
 
-def combined(context: Context, scope: Scope, files: Iterable[Path]) -> Review:
+def combined(context: Context, history: History, scope: Scope, files: Iterable[Path]) -> Review:
     """The review of a change from what several machines found out. Raises Failed for a file that cannot be read."""
     told = results.combined(results.from_bytes(_content(file), file.name) for file in files)
+    program = Program(context, scope.commit, scope.snapshot, Path())
     stacks = tuple(
-        (told.get(stack.label) or results.missing(stack)).review(affected, scope.environment.name, scope.head)
+        _verified(
+            program,
+            history,
+            (told.get(stack.label) or results.missing(stack)).review(affected, scope.environment.name, scope.head),
+        )
         for stack, affected in scope.affected.items()
     )
     return Review(
@@ -73,6 +80,25 @@ def combined(context: Context, scope: Scope, files: Iterable[Path]) -> Review:
     )
 
 
+def _verified(program: Program, history: History, found: StackReview) -> StackReview:
+    """What a machine told, as far as it can be looked up here: a plan's program, its age, the policy packs.
+
+    Where a plan has unknown values, an approval of it counts for the files that it names. They are not those of the
+    change where they are forged, or left from an earlier run for another head.
+    """
+    plan = found.result
+    if not isinstance(plan, Plan):
+        return found
+    origin = program.inputs(found.stack, {})
+    if (plan.inputs.files, plan.inputs.config) != (origin.files, origin.config):
+        failure = PreviewFailure(
+            "What a machine told of it is not the program of this change.", hint="Run all jobs of the preview again."
+        )
+        return StackReview(found.affected, failure)
+    plan = replace(plan, created_at=min(plan.created_at, program.context.clock.now()))
+    return replace(found, result=plan, packs=program.packs(found.stack, plan.environment, history).changes)
+
+
 def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
     """The gate's answer, by stack, to what a merge queue would merge, for the last of its pull requests.
 
@@ -81,7 +107,7 @@ def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
     """
     history = context.ledger().history()
     scope = scopes.find(context, history, (request.base, request.head), request.environment)
-    found = combined(context, scope, request.files)
+    found = combined(context, history, scope, request.files)
     publishing.write_step_summary(found)
     terminal.console(sys.stdout).print(terminal.review(found))
     gate = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)

@@ -1,7 +1,8 @@
 """What one machine found out about some stacks, as a file for the machine that shows all of it.
 
 The machine that wrote it ran the change's program, so nothing in it is believed beyond its form: a plan has to give
-the digests it carries, and what is a plan's place (environment, commit) is set by whoever reads it.
+the digests it carries, and whoever reads it sets a plan's place (environment, commit), finds out about policy packs,
+and compares the program that the plan names with the change's (`gitops review`).
 """
 
 import json
@@ -17,12 +18,12 @@ from gitops.flow import plan as plans
 from gitops.flow import values
 from gitops.flow.comment import PreviewFailure, StackReview
 from gitops.flow.downstream import Downstream
-from gitops.flow.policies import PackChange
 from gitops.model import AffectedStack, Plan, ResourceGraph, Stack
 
 FORMAT = 1
 LARGEST = 200_000_000
 """Bytes of one file; 10,000 changed resources take about 20 MB."""
+_LONGEST = 7 * 86_400  # seconds: `gitops matrix` reckons with them, from the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,6 @@ class Result:
     plan: Plan | None = None
     failure: PreviewFailure | None = None
     same_as: Plan | None = None
-    packs: tuple[PackChange, ...] = ()
     seconds: int = 0
     graph: ResourceGraph = field(default_factory=ResourceGraph)
     downstream: tuple[Downstream, ...] = ()
@@ -45,7 +45,7 @@ class Result:
         else:
             found = replace(self.plan, environment=environment, commit=commit)
         return StackReview(
-            affected, found, self.same_as, self.packs, self.seconds, graph=self.graph, downstream=self.downstream
+            affected, found, self.same_as, seconds=self.seconds, graph=self.graph, downstream=self.downstream
         )
 
 
@@ -56,7 +56,6 @@ def to_bytes(reviews: Iterable[StackReview]) -> bytes:
             "plan": plans.to_body(one.result) if isinstance(one.result, Plan) else None,
             "failure": None if isinstance(one.result, Plan) else values.pack(one.result),
             "same_as": plans.to_body(one.same_as) if one.same_as else None,
-            "packs": values.pack(one.packs),
             "seconds": one.seconds,
             "graph": values.pack(one.graph),
             "downstream": values.pack(one.downstream),
@@ -84,13 +83,14 @@ def from_bytes(content: bytes, origin: str) -> Mapping[str, Result]:
 def _result(label: str, body: Mapping[str, Any]) -> Result:
     plan = _plan(label, body["plan"])
     failure = msgspec.convert(body["failure"], PreviewFailure | None)
-    packs = msgspec.convert(body["packs"], tuple[PackChange, ...])
+    seconds = msgspec.convert(body["seconds"], int)
+    if not 0 <= seconds <= _LONGEST:
+        raise ValueError("nobody previews for so long")
     return Result(
         plan,
         failure,
         _plan(label, body["same_as"]),
-        packs,
-        msgspec.convert(body["seconds"], int),
+        seconds,
         graph=msgspec.convert(body["graph"], ResourceGraph),
         downstream=tuple(downstreams.from_body(one) for one in body["downstream"]),
     )
@@ -102,6 +102,8 @@ def _plan(label: str, body: Any) -> Plan | None:
     plan = plans.from_body(body)
     if plan.stack.label != label:
         raise ValueError(f"a plan of {plan.stack.label} stands where one of {label} should")
+    if plan.created_at.tzinfo is None:
+        raise ValueError("its time names no zone")
     return plan
 
 

@@ -10,6 +10,7 @@ from gitops.commands import matrix
 from gitops.commands import preview as previewing
 from gitops.commands import review as reviewing
 from gitops.errors import CodeHostFailed, Failed, Refused, UsageError, Waiting
+from gitops.flow import values
 from gitops.flow.comment import marker
 from gitops.model import Conclusion, RecordKind
 from tests.commands.world import World, wanting
@@ -249,3 +250,46 @@ def test_a_queue_does_not_pass_what_could_not_be_previewed(world: World) -> None
     jobs.file.unlink()
     with pytest.raises(Failed):
         jobs.review("--queued")
+
+
+# --- nothing in a file is believed beyond its form ------------------------------------------------
+
+
+def forged(jobs: Machines, **plan: object) -> None:
+    """What a program can leave behind that rewrites its own machine's result, with digests that fit."""
+    document = json.loads(jobs.file.read_text())
+    found = document["stacks"]["shop/dev"]["plan"]
+    found |= plan
+    found["input_digest"] = values.digest(found["inputs"])
+    jobs.file.write_text(json.dumps(document))
+
+
+def test_a_plan_of_another_program_than_the_changes_is_not_kept(world: World) -> None:
+    """With the files of a program to come, its approval would count for that one where values are unknown."""
+    jobs = machines(world)
+    jobs.preview()
+    inputs = json.loads(jobs.file.read_text())["stacks"]["shop/dev"]["plan"]["inputs"]
+    forged(jobs, inputs={**inputs, "files": {**inputs["files"], "__main__.py": "0" * 64}})
+    with pytest.raises(Failed, match="preview of shop/dev failed"):
+        jobs.review()
+    assert world.records == ()
+    assert "not the program of this change" in world.host.comments(jobs.number)[0]
+
+
+def test_what_an_earlier_run_left_of_another_head_is_not_kept_for_this_one(world: World) -> None:
+    machines(world).preview()
+    world.commit({"Pulumi.dev.yaml": wanting(web=31)})
+    jobs = Machines(world, world.opened or 0)
+    with pytest.raises(Failed, match="preview of shop/dev failed"):
+        jobs.review()
+    assert world.records == ()
+
+
+def test_a_plan_is_never_younger_than_its_review(world: World) -> None:
+    """`gate.plan_age` counts from it."""
+    jobs = machines(world)
+    jobs.preview()
+    forged(jobs, created_at="2999-01-01T00:00:00Z")
+    jobs.review()
+    [record] = world.records
+    assert record.body["plan"]["created_at"] == world.clock.now().isoformat()
