@@ -185,7 +185,9 @@ class Judge:
 
     def _returns_to(self, request: PullRequest | None, history: History) -> str:
         """The release of this environment that a rollback returns to: it has soaked before it came here."""
-        found = releases.returned_to(self._context, history, self._environment.name, request.head) if request else None
+        if request is None:
+            return ""
+        found = releases.returned_to(self._context, history, self._environment.name, request.head, self._commit)
         return found.commit if found else ""
 
     def _soaking(self, environment: str, request: PullRequest | None, history: History) -> datetime | None:

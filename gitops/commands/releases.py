@@ -43,14 +43,17 @@ def on_branch(context: Context, history: History, environment: str, branch: str,
     return release_at(history, environment, commit, stacks_at(context, environment, commit))
 
 
-def returned_to(context: Context, history: History, environment: str, head: str) -> Release | None:
-    """The release of this environment whose files a rollback's head has again; None for any other head."""
+def returned_to(context: Context, history: History, environment: str, head: str, merged: str) -> Release | None:
+    """The release of this environment whose files a rollback's merge has again; None for any other head.
+
+    Not only its head: what else is on the branch by now, and merged with it, was not part of that release.
+    """
     asked = next((one for one in rollbacks(history, environment) if one.head == head), None)
     if asked is None:
         return None
     found = release_at(history, environment, asked.to, stacks_at(context, environment, asked.to))
     try:
-        return None if found is None or differing(context, asked.to, head, with_workflows=False) else found
+        return None if found is None or differing(context, asked.to, merged, with_workflows=False) else found
     except GitFailed:  # one of the two is not in this clone
         return None
 

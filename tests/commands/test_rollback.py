@@ -8,6 +8,8 @@ import pytest
 
 from gitops.commands import rollback as verb
 from gitops.commands import up as upping
+from gitops.commands.promote import Request as Promote
+from gitops.commands.promote import promote
 from gitops.commands.rollback import Request, rollback
 from gitops.errors import Refused, Waiting
 from gitops.flow.rollback import Outcome, Result
@@ -210,3 +212,24 @@ def test_a_rehearsal_touches_nothing(world: Carrying, capsys: pytest.CaptureFixt
     assert (found["outcome"], found["to"], found["pull_request"]) == ("would propose", first, None)
     assert [one["operation"] for one in found["cannot_undo"]] == ["delete"]
     assert (at(world), world.records, world.host.entries()) == ("", records, before)
+
+
+def test_what_was_merged_since_and_never_soaked_does_not_pass_with_a_rollback(world: Carrying) -> None:
+    """A rollback's own files have soaked; what it is merged with has not."""
+    soaking = GITOPS.format(approvals=1).replace("stacks: [prod]", "stacks: [prod], gate: {soak: 1h}")
+    world.push_to_main({"gitops.yaml": soaking})
+    for branch, size in (("feature", 20), ("second", 21)):
+        world.released_in_dev(branch, web=size)
+        world.clock.advance(3600)
+        (found,) = promote(world.context(), Promote("prod"))
+        world.carried(found.pull_request or 0)
+    back = rollback(world.context("eve"), Request("prod")).pull_request or 0
+
+    world.reviewed({"__main__.py": "import pulumi  # never soaked\n"}, "bob", branch="third")
+    world.up()
+    git.git(world.clone, "checkout", "--quiet", "--detach", world.main())
+    (found,) = promote(world.context(), Promote("prod"))
+    with pytest.raises(Waiting, match="soaks until"):
+        world.carried(found.pull_request or 0)
+    with pytest.raises(Waiting, match="is not released in dev"):
+        world.carried(back)
