@@ -190,7 +190,9 @@ def _free(one: Asked, stack: Stack, kept: Lease) -> tuple[bool, str]:
 
 def _rollback(one: Asked) -> Answer:
     to = one.command.argument
-    one.context.runs.start(ROLLBACK, one.event.default_branch, {"environment": one.environment.name, "to": to})
+    # The run itself is the workflow's own: without a name, whoever asks here could approve it alone.
+    inputs = {"environment": one.environment.name, "to": to, "asked_by": one.by}
+    one.context.runs.start(ROLLBACK, one.event.default_branch, inputs)
     where = f"to {code(to)}" if to else "to the release before"
     name = code(one.environment.name)
     return Answer(

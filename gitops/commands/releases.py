@@ -13,6 +13,9 @@ from gitops.model import Commit, RecordKind, Stack
 
 # How GitHub's own token is limited, and what no Pulumi program reads: the pipeline's own workflows.
 WORKFLOWS = (".github", "workflows")
+PRIVATE_ADDRESSES = "users.noreply.github.com"
+"""Where GitHub gives each account an address that names it."""
+
 _OUTSIDE_OF_WORKFLOWS = (":/", f":(exclude,top){'/'.join(WORKFLOWS)}")
 
 
@@ -132,7 +135,7 @@ def commit_of(context: Context, tree_id: str, onto: Iterable[str], message: str)
 def _identity(context: Context) -> str:
     """In a workflow the account that started it, by the address that GitHub itself gives it; else Git's own user."""
     name = context.holder.name
-    address = f"{context.environment.get('GITHUB_ACTOR') or name}@users.noreply.github.com"
+    address = f"{context.environment.get('GITHUB_ACTOR') or name}@{PRIVATE_ADDRESSES}"
     if not context.environment.get("GITHUB_ACTOR"):
         address = context.git.attempt("config", "user.email")[1].decode().strip() or address
     name, address = ("".join(c for c in text if c.isprintable() and c not in "<>") for text in (name, address))

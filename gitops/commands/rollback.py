@@ -1,6 +1,7 @@
 """`gitops rollback`: give an environment the files of an earlier release again, by a pull request like any other."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,7 +13,7 @@ from gitops.commands.planning import contains, fetched
 from gitops.commands.proposing import Proposal, propose, standing
 from gitops.config import Environment
 from gitops.context import Context
-from gitops.errors import GitFailed, Refused
+from gitops.errors import GitFailed, Refused, UsageError
 from gitops.flow import record as records
 from gitops.flow import release as flow_release
 from gitops.flow import rollback as flow
@@ -23,26 +24,33 @@ from gitops.flow.wording import listed, short
 from gitops.model import RecordKind
 
 _SHOWN = 5
+_LOGIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to roll back, and to which release ("": the one before the present one). `dry_run`: touch nothing."""
+    """What to roll back, and to which release ("": the one before the present one). `dry_run`: touch nothing.
+
+    `asked_by` is the account in whose name somebody else runs it: both contribute, so neither counts as an approver.
+    """
 
     environment: str
     to: str = ""
     dry_run: bool = False
+    asked_by: str = ""
 
 
 def rollback(context: Context, request: Request) -> Result:
     """Propose a commit on top of the environment's branch with the files of the release, and keep who asked.
 
-    Raises UsageError for an unknown environment, Refused for what was never released there or where the branch is
-    somebody else's, RemoteUnreachable, CodeHostFailed.
+    Raises UsageError for an unknown environment or what is no account, Refused for what was never released there or
+    where the branch is somebody else's, RemoteUnreachable, CodeHostFailed.
     """
+    if request.asked_by and not _LOGIN.fullmatch(request.asked_by):
+        raise UsageError(f"{request.asked_by!r} is no account.", hint="Name the login of who asked.")
     environment = context.config(context.repository.resolve("HEAD")).environment(request.environment)
     tip = fetched(context, environment.branch)
-    return _Rollback(context, context.ledger().history(), environment, tip).result(request)
+    return _Rollback(context, context.ledger().history(), environment, tip, request.asked_by).result(request)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,12 @@ class _Rollback:
     history: History
     environment: Environment
     tip: str
+    asked_by: str
+
+    @property
+    def by(self) -> str:
+        """Who asked, for people and for the ledger."""
+        return f"{self.context.holder.name} for {self.asked_by}" if self.asked_by else self.context.holder.name
 
     def result(self, request: Request) -> Result:
         """Find the release, and propose it, unless this is a rehearsal."""
@@ -66,8 +80,7 @@ class _Rollback:
         found = replace(
             found, outcome=Outcome.WOULD_PROPOSE, branch=branch, head=head, losses=flow.losses(self.history, to)
         )
-        by = self.context.holder.name
-        found = replace(found, body=flow.body(found, to, self._content(to, files), by))
+        found = replace(found, body=flow.body(found, to, self._content(to, files), self.by))
         if request.dry_run:
             return found
         proposal = Proposal(branch, self.environment.branch, head, flow.title(self.environment.name, to), found.body)
@@ -125,6 +138,8 @@ class _Rollback:
             return there
         name = self.environment.name
         message = f"Roll back {name} to {short(to.commit)}\n\nThe files of release {to.commit} again."
+        if self.asked_by:
+            message += f"\n\nCo-authored-by: {self.asked_by} <{self.asked_by}@{releases.PRIVATE_ADDRESSES}>"
         return releases.commit_of(self.context, files, (self.tip,), message)
 
     def _is_ours(self, commit: str) -> bool:
@@ -148,7 +163,7 @@ class _Rollback:
         name = self.environment.name
         if any(one.head == head for one in flow_release.rollbacks(self.history, name)):
             return
-        author = records.Author(self.context.holder.name, name)
+        author = records.Author(self.by, name)
         said = {"to": to.commit, "head": head, "pull_request": number}
         for stack in sorted(to.records):
             now = self.context.clock.now()
@@ -158,10 +173,13 @@ class _Rollback:
 @click.command("rollback", short_help="Return to an earlier release, by pull request.")
 @click.argument("environment", metavar="ENVIRONMENT")
 @click.option("--to", default="", metavar="COMMIT", help="A release of it. Default: the one before the present one.")
+@click.option(
+    "--asked-by", default="", metavar="LOGIN", help="Who asked, where that is not you: not an approver either."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be proposed; push, open and record nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the pull request's text.")
 @click.pass_obj
-def command(context: Context, /, environment: str, to: str, dry_run: bool, as_json: bool) -> None:
+def command(context: Context, /, environment: str, to: str, asked_by: str, dry_run: bool, as_json: bool) -> None:
     """Propose to give an environment the files of an earlier release again.
 
     One commit on top of its branch, as a pull request: previewed against what is live today, reviewed, approved and
@@ -172,7 +190,7 @@ def command(context: Context, /, environment: str, to: str, dry_run: bool, as_js
     gitops rollback prod --to 1a2b3c4d
     gitops rollback prod --dry-run
     """
-    found = rollback(context, Request(environment, to, dry_run))
+    found = rollback(context, Request(environment, to, dry_run, asked_by))
     if as_json:
         click.echo(json.dumps(flow.as_document(found), indent=2))
         return

@@ -248,7 +248,9 @@ def test_a_conflict_is_a_refusal_in_the_thread(thread: Thread) -> None:
 def test_a_rollback_is_started_on_the_default_branch(thread: Thread, argument: str, said: str) -> None:
     answer = thread.say(f"/gitops rollback {argument}".strip())
     assert f"A rollback of `dev` {said} is started." in answer
-    assert thread.runs.started == [("rollback.yml", "main", {"environment": "dev", "to": argument})]
+    assert thread.runs.started == [
+        ("rollback.yml", "main", {"environment": "dev", "to": argument, "asked_by": "grace"})
+    ]
 
 
 # --- unlock -----------------------------------------------------------------------------------------

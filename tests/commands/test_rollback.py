@@ -11,7 +11,7 @@ from gitops.commands import up as upping
 from gitops.commands.promote import Request as Promote
 from gitops.commands.promote import promote
 from gitops.commands.rollback import Request, rollback
-from gitops.errors import Refused, Waiting
+from gitops.errors import Refused, UsageError, Waiting
 from gitops.flow.rollback import Outcome, Result
 from gitops.model import RecordKind
 from tests.commands.proposing import Carrying
@@ -233,3 +233,27 @@ def test_what_was_merged_since_and_never_soaked_does_not_pass_with_a_rollback(wo
         world.carried(found.pull_request or 0)
     with pytest.raises(Waiting, match="is not released in dev"):
         world.carried(back)
+
+
+def test_who_asks_through_somebody_else_does_not_approve_it_alone(world: Carrying) -> None:
+    """A comment starts a run that is the workflow's own."""
+    world.released_in_dev("feature", web=20)
+    world.released_in_dev("second", web=21)
+    bot = world.context("github-actions[bot]", GITHUB_ACTOR="github-actions[bot]")
+    found = rollback(bot, Request("dev", asked_by="eve"))
+    number = world.opened = found.pull_request or 0
+    assert "`github-actions[bot] for eve` asked to roll `dev` back" in found.body
+    world.clock.advance(1)
+    world.main()
+    world.preview(found.head)
+    world.clock.advance(1)
+    world.host.approve(number, "eve")
+    world.host.merge(number)
+    with pytest.raises(Waiting, match="eve does not count: contributed"):
+        world.up()
+
+
+@pytest.mark.parametrize("login", ["eve>\nCo-authored-by: bob", "-x", "a b", "github-actions[bot]"])
+def test_what_is_no_account_asks_for_nothing(world: Carrying, login: str) -> None:
+    with pytest.raises(UsageError, match="is no account"):
+        rolled_back(world, asked_by=login)

@@ -42,15 +42,21 @@ def test_nothing_to_promote_yet_is_no_failure_and_all_else_is(wired: Wired, code
 def test_a_rollback_gets_both_inputs(wired: Wired) -> None:
     succeeded(wired.act.started("rollback", {"environment": "prod", "to": "1a2b3c"}))
     [given] = wired.given("rollback")
-    assert given["arguments"] == ["rollback", "--to=1a2b3c", "--", "prod"]
+    assert given["arguments"] == ["rollback", "--to=1a2b3c", "--asked-by=", "--", "prod"]
     assert "PULUMI_CONFIG_PASSPHRASE" not in given["environment"]
 
 
 def test_inputs_stay_data(wired: Wired) -> None:
     hostile = "$(touch pwned)`touch pwned`\"; touch pwned; '"
-    succeeded(wired.act.started("rollback", {"environment": hostile, "to": hostile}))
+    succeeded(wired.act.started("rollback", {"environment": hostile, "to": hostile, "asked_by": hostile}))
     succeeded(wired.act.started("promote", {"environment": hostile}))
-    assert wired.given("rollback")[0]["arguments"] == ["rollback", f"--to={hostile}", "--", hostile]
+    assert wired.given("rollback")[0]["arguments"] == [
+        "rollback",
+        f"--to={hostile}",
+        f"--asked-by={hostile}",
+        "--",
+        hostile,
+    ]
     assert wired.given("promote")[0]["arguments"] == ["promote", "--", hostile]
     assert list(wired.folder.rglob("pwned")) == []
 
@@ -65,7 +71,7 @@ def test_drift_looks_at_each_environment_that_has_a_branch_with_the_reading_role
 
 def test_the_inputs_of_a_rollback_are_exactly_these() -> None:
     assert set(load("rollback.yml")["on"]) == {"workflow_dispatch"}
-    assert set(load("rollback.yml")["on"]["workflow_dispatch"]["inputs"]) == {"environment", "to"}
+    assert set(load("rollback.yml")["on"]["workflow_dispatch"]["inputs"]) == {"environment", "to", "asked_by"}
 
 
 @pytest.mark.parametrize("name", ["promote.yml", "drift.yml"])

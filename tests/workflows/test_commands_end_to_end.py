@@ -114,7 +114,7 @@ def test_what_is_started_is_started_on_github(threads: Threads) -> None:
     succeeded(threads.say("grace", "/gitops rollback 4967091b2510"))
     started = github.runs[-1]
     assert (started.workflow, started.branch, started.event) == ("rollback.yml", "main", "workflow_dispatch")
-    assert started.inputs == {"environment": "dev", "to": "4967091b2510"}
+    assert started.inputs == {"environment": "dev", "to": "4967091b2510", "asked_by": "grace"}
 
 
 def test_what_github_refuses_is_said_in_the_thread_and_fails_the_run(threads: Threads) -> None:
