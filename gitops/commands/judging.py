@@ -227,9 +227,10 @@ class Judge:
     def _is_vouched(self, sets: tuple[RuleSet, ...], request: PullRequest | None, history: History) -> bool:
         """Whether this promotes what is released in the environment before, where others had to approve it.
 
-        Nobody had to where no stack there had anything to apply, or where the glass was broken for it.
+        Nobody had to where no stack there had anything to apply, or where the glass was broken for it. A merge that
+        only has a release's files is none: what it leaves out of the branch is its author's own decision.
         """
-        if request is None or not _matters(request):
+        if request is None or not _matters(request) or self._promoted(request.head) != request.head:
             return False
         return all(
             one.before is not None

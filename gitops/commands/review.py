@@ -166,8 +166,8 @@ def _places(context: Context, scope: Scope, found: Review) -> Places:
     changed: dict[str, Place] = {}
     for path in reasons[: annotations.MOST]:
         options = ("--unified=0", "--no-color", "--no-ext-diff", "--no-textconv")
-        text = context.git.text("--literal-pathspecs", "diff", *options, scope.base, scope.head, "--", path)
-        if lines := _FIRST_LINES.search(text):
+        difference = context.git.run("--literal-pathspecs", "diff", *options, scope.base, scope.head, "--", path)
+        if lines := _FIRST_LINES.search(difference.decode(errors="replace")):
             first, count = int(lines[1]), int(lines[2] or 1)
             changed[path] = Place(path, max(first, 1), max(first, first + count - 1, 1))
     named = [one for one in found.stacks if _has_remarks(one.result)]

@@ -210,3 +210,24 @@ def test_what_only_the_branch_has_is_told(world: Carrying) -> None:
     found = promoted(world)
     assert "**Not as released.**" in found.body
     assert "- `hotfix.py`" in found.body
+
+
+def test_nobody_alone_takes_back_what_only_the_branch_has(world: Carrying) -> None:
+    """Who wrote a release may approve its promotion; not a merge of their own that leaves out what others approved."""
+    world.released_in_dev("feature", web=20)
+    world.carried(promoted(world).pull_request or 0)
+    git.git(world.clone, "checkout", "--quiet", "-B", "hotfix", "origin/prod")
+    git.commit(world.clone, {"Pulumi.prod.yaml": wanting(web=300)})
+    git.git(world.clone, "push", "--quiet", "origin", "hotfix")
+    world.carried(world.host.open("hotfix", "prod", title="Hotfix", author="ada"))
+    assert world.engine.states["prod"] == {"web": 300}
+
+    world.reviewed({"Pulumi.dev.yaml": wanting(web=22)}, "bob", branch="more")
+    world.up()
+    release = world.main()
+    found = promoted(world)
+    tip = git.git(world.clone, "rev-parse", "origin/prod")
+    made = git.git(world.clone, "commit-tree", f"{release}^{{tree}}", "-p", release, "-p", tip, "-m", "Promote")
+    git.git(world.clone, "push", "--quiet", "--force", "origin", f"{made}:{BRANCH}")
+    with pytest.raises(Waiting, match="Test Author does not count: contributed"):
+        world.carried(found.pull_request or 0, git.IDENTITY["GIT_AUTHOR_NAME"])

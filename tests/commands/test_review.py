@@ -293,3 +293,14 @@ def test_a_plan_is_never_younger_than_its_review(world: World) -> None:
     jobs.review()
     [record] = world.records
     assert record.body["plan"]["created_at"] == world.clock.now().isoformat()
+
+
+def test_changed_lines_need_not_be_unicode(world: World) -> None:
+    world.open({"words.txt": "words"}, branch="feature")
+    (world.clone / "words.txt").write_bytes(b"\xff\xfe\n")
+    git.git(world.clone, "commit", "--quiet", "--all", "--message", "Bytes")
+    git.git(world.clone, "push", "--quiet", "origin", "feature")
+    jobs = Machines(world, world.opened or 0)
+    jobs.preview()
+    jobs.review()
+    assert [(one.path, one.line) for one in world.host.checks()[jobs.head]["gitops dev"].annotations] == []
