@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from gitops.context import Context
@@ -14,7 +15,7 @@ from gitops.model import Plan, RecordKind
 
 
 def publish(context: Context, history: records.History, review: Review, number: int) -> None:
-    """Show the review on its pull request, then keep each plan, unless the ledger's newest for this head is the same.
+    """Show the review on its pull request, then keep each plan, unless the ledger's newest for this head is that one.
 
     Raises CodeHostFailed, RemoteUnreachable.
     """
@@ -33,7 +34,13 @@ def _is_kept(history: records.History, plan: Plan, shown_on: int) -> bool:
         known = history.plan_for(plan.stack, plan.commit, shown_on)
     except Refused:
         return False
-    return known is not None and known.plan_digest == plan.plan_digest
+    # Computed from something else, or later, it takes the place of the one before: `gate.plan_age` and approvals of
+    # plans with unknown values go by that. An approval of the same digest stands.
+    return known is not None and _identity(known) == _identity(plan)
+
+
+def _identity(plan: Plan) -> tuple[str, str, datetime]:
+    return plan.plan_digest, plan.input_digest, plan.created_at
 
 
 def write_step_summary(review: Review) -> None:

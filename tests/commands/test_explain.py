@@ -253,3 +253,12 @@ def test_who_contributed_to_a_pull_request_may_not_approve_it(world: World) -> N
 def test_the_stack_of_another_environment_is_not_explained(world: World) -> None:
     with pytest.raises(UsageError, match="There is no stack 'prod'"):
         explained(world, environment="dev", stacks=(PROD.name,))
+
+
+def test_a_plan_that_is_too_old_is_made_young_by_another_preview(world: World) -> None:
+    world.push_to_main({"gitops.yaml": rules(dev="gate: {plan_age: 1h}")})
+    number = world.open({DEV_FILE: wanting(web=20)})
+    world.preview()
+    world.clock.advance(7200)
+    world.preview(fresh=True)
+    assert by_name(explained(world, pull_request=number))["plan age"].outcome is Outcome.ALLOW
