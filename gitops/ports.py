@@ -340,7 +340,10 @@ class CodeHostReader(Protocol):
         """
 
     def labelled(self, label: str) -> tuple[PullRequest, ...]:
-        """The open pull requests that carry a label, without their approvals and people. Raises CodeHostFailed."""
+        """The open pull requests that carry a label, in whatever case, without their approvals and people.
+
+        Raises CodeHostFailed.
+        """
 
 
 class CodeHostWriter(Protocol):

@@ -126,10 +126,11 @@ class LocalHost:
     def labelled(self, label: str) -> tuple[PullRequest, ...]:
         """The open pull requests with that label."""
         entries = [self._current(entry) for entry in self._read()]
-        open_ = [entry for entry in entries if label in entry.labels and not entry.merged_as and not entry.closed]
+        open_ = [entry for entry in entries if not entry.merged_as and not entry.closed]
         return tuple(
             PullRequest(entry.number, entry.title, entry.author, entry.base, entry.head, labels=entry.labels)
             for entry in open_
+            if label.casefold() in {name.casefold() for name in entry.labels}
         )
 
     def reply(self, number: int, body: str) -> None:

@@ -194,6 +194,7 @@ def test_only_open_pull_requests_are_found_by_their_label(host: CodeHost) -> Non
     host.people.merge(numbers["merged"])
     host.people.close(numbers["closed"])
     [found] = host.adapter.labelled("stack:up")
+    assert host.adapter.labelled("Stack:UP") == (found,)  # labels differ by more than their case
     assert (found.number, found.title, found.author, found.base) == (numbers["open"], "Add a bucket", "ada", "main")
     assert (found.labels, found.closed, found.from_fork) == (("stack:up",), False, False)
     assert found.head == host.adapter.pull_request(numbers["open"]).head

@@ -134,7 +134,7 @@ class GitHub:
                     from_fork=_is_from_fork(one),
                 )
                 for one in self._client.repository.get_pulls(state="open")
-                if label in {given.name for given in one.labels}
+                if label.casefold() in {given.name.casefold() for given in one.labels}
             )
 
     def reply(self, number: int, body: str) -> None:
