@@ -65,12 +65,23 @@ from gitops.model.review import (
     RuleResult,
     Verdict,
 )
+from gitops.model.settings import (
+    BranchSettings,
+    BucketSettings,
+    JobEnvironment,
+    Protection,
+    RoleTrust,
+    Unread,
+    WorkflowSettings,
+)
 
 __all__ = [
     "AffectedStack",
     "Annotation",
     "AnnotationLevel",
     "Approval",
+    "BranchSettings",
+    "BucketSettings",
     "Change",
     "Check",
     "CheckReport",
@@ -85,6 +96,7 @@ __all__ = [
     "FileStatus",
     "Holder",
     "Inputs",
+    "JobEnvironment",
     "Lease",
     "Line",
     "MovedInput",
@@ -100,6 +112,7 @@ __all__ = [
     "PropertyChange",
     "PropertyKind",
     "PropertyValue",
+    "Protection",
     "PullRequest",
     "Reason",
     "ReasonKind",
@@ -108,6 +121,7 @@ __all__ = [
     "ResourceChange",
     "ResourceState",
     "ResourceStep",
+    "RoleTrust",
     "RuleResult",
     "SecretValue",
     "Severity",
@@ -115,5 +129,7 @@ __all__ = [
     "StartState",
     "Ticket",
     "UnknownValue",
+    "Unread",
     "Verdict",
+    "WorkflowSettings",
 ]
