@@ -92,8 +92,6 @@ def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
 
 
 def _content(file: Path) -> bytes:
-    if not file.is_file():
-        raise Failed(f"There is no file {file}.", hint="It is what `gitops preview --output` writes.")
     if file.stat().st_size > results.LARGEST:
         raise Failed(
             f"{file.name} is larger than what `gitops preview --output` writes.", hint="Look at that job's log."
@@ -177,8 +175,7 @@ def command(
     \b
     gitops review --base origin/main --head "$HEAD" --pull-request 5 previews/
     """
-    files = tuple(sorted({file for place in places for file in (place.rglob("*.json") if place.is_dir() else [place])}))
-    request = Request(files, base, head, pull_request, environment)
+    request = Request(_files(places), base, head, pull_request, environment)
     if queued:
         _must_be_allowed(judge(context, request))
         return
@@ -186,6 +183,16 @@ def command(
     publishing.write_step_summary(found)
     terminal.console(sys.stdout).print(terminal.review(found))
     publishing.end(found)
+
+
+def _files(places: Iterable[Path]) -> tuple[Path, ...]:
+    """The files that are meant. A place that is not there has nothing to tell, and what is missing fails the review."""
+    found: set[Path] = set()
+    for place in places:
+        if not place.exists():
+            tell(f"there is no {place}: no machine has told anything there")
+        found |= set(place.rglob("*.json")) if place.is_dir() else {place} if place.exists() else set()
+    return tuple(sorted(found))
 
 
 def _must_be_allowed(verdicts: Mapping[str, Verdict]) -> None:

@@ -1,13 +1,8 @@
 """The review comment's promises: its limit, its order, and that nothing from outside becomes markup."""
 
-import re
-from collections.abc import Iterable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from gitops.flow import comment, markdown
 from gitops.flow.comment import COMMENT_LIMIT, STEP_SUMMARY_LIMIT, PreviewFailure, Review
@@ -26,23 +21,15 @@ from gitops.model import (
     Stack,
 )
 from tests.golden.reviews import GOLDEN, HOSTILE
+from tests.support.markup import only_ours, tokens
 from tests.support.plans import add, change, plan, review, reviewed, update
 
 BUCKET = "aws:s3/bucket:Bucket"
 GITHUB_LIMIT = 65_536
-OWN_HTML = re.compile(
-    r"<!-- gitops:preview:[\w.-]+ -->|</?details>|<summary>[^<]*</summary>|</?sub>|</?code>|\s", re.ASCII
-)
 
 
 def size(text: str) -> int:
     return len(text.encode())
-
-
-def tokens(text: str) -> Iterable[Token]:
-    for token in MarkdownIt("gfm-like", {"linkify": False}).parse(text):
-        yield token
-        yield from token.children or ()
 
 
 def resources(count: int, operation: Operation = Operation.CREATE, *items: PropertyChange) -> list[ResourceChange]:
@@ -145,25 +132,6 @@ def test_a_plain_value_beside_a_secret_is_not_shown() -> None:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_nothing_from_outside_becomes_markup(name: str) -> None:
     only_ours(comment.render(GOLDEN[name]()))
-
-
-def only_ours(text: str) -> None:
-    in_code = False
-    for token in tokens(text):
-        if token.type == "html_inline" and token.content in ("<code>", "</code>"):
-            in_code = token.content == "<code>"
-        if token.type in ("html_block", "html_inline"):
-            rest = OWN_HTML.sub("", re.sub(r"<summary>.*</summary>", "", token.content))
-            assert not rest, token.content
-        if token.type == "text" and not in_code:  # GitHub finds no mention inside code
-            assert "@" not in token.content, token.content
-        assert token.type != "image"
-        if token.type == "link_open":
-            assert str(token.attrs["href"]).startswith("https://ci.example/")
-    for line in text.splitlines():
-        assert not line.lstrip().startswith("::"), line
-        assert "##[" not in line
-        assert line == visible(line)
 
 
 nasty = st.text(st.sampled_from("`~|<>&\\\n\r\t*_[]()!@#:-+= ax1\u202e\x1b"), max_size=30)
