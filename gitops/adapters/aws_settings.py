@@ -32,7 +32,7 @@ class AwsSettings:
 
     def bucket(self, address: str) -> BucketSettings:
         """See `CloudSettings.bucket`."""
-        with _asking(f"for the bucket of {address}"):
+        with _asking(f"for the bucket {_shown(address)}"):
             name, client = _bucket(address)
             versioning = client.get_bucket_versioning(Bucket=name)
             encryption = _unless(_NO_ENCRYPTION, client.get_bucket_encryption, name)
@@ -46,9 +46,13 @@ class AwsSettings:
 
     def keep_versions(self, address: str) -> None:
         """See `CloudSettings.keep_versions`."""
-        with _asking(f"to keep old versions in the bucket of {address}"):
+        with _asking(f"to keep old versions in the bucket {_shown(address)}"):
             name, client = _bucket(address)
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _shown(address: str) -> str:
+    return address.partition("?")[0]
 
 
 def _bucket(address: str) -> tuple[str, Any]:

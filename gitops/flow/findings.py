@@ -106,4 +106,4 @@ def told(repair: Repair) -> str:
         return f"create the GitHub environment {repair.name}{limit}"
     if isinstance(repair, ProtectBranch):
         return f"add a ruleset to {repair.branch}: no force pushes, no deletion"
-    return f"turn on versioning of the bucket {repair.address}"
+    return f"turn on versioning of the bucket {repair.address.partition('?')[0]}"

@@ -71,7 +71,7 @@ def _fault(github: "SimulatedGitHub", request: Request) -> Answer | None:
 
 
 def _right_answer(github: "SimulatedGitHub", request: Request, login: str) -> Answer:
-    for pattern, route in ROUTES.items():
+    for pattern, route in {**ROUTES, **github.more_routes}.items():
         if found := re.fullmatch(pattern.replace("{repository}", f"/repos/{github.repository}"), request.line):
             try:
                 return route(github, request, login, found[1] if found.lastindex else "")
@@ -201,7 +201,7 @@ def handler(github: "SimulatedGitHub") -> type[BaseHTTPRequestHandler]:
                 body = b"" if given.value is None else json.dumps(given.value).encode()
                 self._send(given, body, "application/json; charset=utf-8")
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _respond  # noqa: N815 - names given by http.server
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - names given by http.server
 
         def _send(self, given: Answer, content: bytes, kind: str) -> None:
             self.send_response(given.status)

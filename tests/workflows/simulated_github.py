@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.workflows import github_shapes as shapes
-from tests.workflows.github_api import handler
+from tests.workflows.github_api import Route, handler
 from tests.workflows.github_shapes import Json
 
 REPOSITORY = "example/infrastructure"
@@ -100,6 +100,8 @@ class SimulatedGitHub:
         self.largest_page = 100
         # Right after a merge GitHub does not know a commit's pull requests yet.
         self.index_is_late = False
+        # What it answers beside its own routes; see github_settings_api.
+        self.more_routes: Mapping[str, Route] = {}
         self.requests: list[str] = []
         self.pull_requests: dict[int, SimulatedPullRequest] = {}
         self.lock = threading.RLock()
