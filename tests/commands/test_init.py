@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from gitops import config
 from gitops.adapters import shipped
 from gitops.cli import run
