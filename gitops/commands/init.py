@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from gitops.flow import starting
 from gitops.flow.discover import take_snapshot
 from gitops.flow.starting import Wanted
 from gitops.flow.wording import listed, plural, visible
+from gitops.flow.workflows import Action
 from gitops.model import Stack
 
 _BRANCH = "main"
@@ -73,16 +75,16 @@ def command(
     gitops init --yes --dry-run
     gitops init --new infrastructure
     """
-    action = _action(action)
+    used = _action(action)
     if new is not None:
         if environments:
             raise UsageError("--new brings the example's own environments.", hint=f"Change {FILE} afterwards.")
-        _start(context.folder / new, action, dry_run=dry_run)
+        _start(context.folder / new, used, dry_run=dry_run)
     else:
-        _join(context, environments, action, ask=not yes and not environments, dry_run=dry_run)
+        _join(context, environments, used, ask=not yes and not environments, dry_run=dry_run)
 
 
-def _action(given: str) -> str:
+def _action(given: str) -> Action:
     found = given or shipped.action()
     if not found:
         raise UsageError(
@@ -91,13 +93,13 @@ def _action(given: str) -> str:
         )
     if not starting.is_action(found):
         raise UsageError(f"{found!r} is not OWNER/REPOSITORY@COMMIT, with the full commit of 40 digits.")
-    return found
+    return Action(found, __version__)
 
 
 # --- an existing repository ---------------------------------------------------------------------
 
 
-def _join(context: Context, given: Sequence[Wanted], action: str, *, ask: bool, dry_run: bool) -> None:
+def _join(context: Context, given: Sequence[Wanted], action: Action, *, ask: bool, dry_run: bool) -> None:
     stacks = _stacks(context)
     environments = tuple(given) or starting.propose(stacks, _branch(context))
     if ask:
@@ -107,19 +109,25 @@ def _join(context: Context, given: Sequence[Wanted], action: str, *, ask: bool, 
             f"No promotion order can be read from the names of the stacks: {listed([one.label for one in stacks])}.",
             hint="Say it: --environment NAME=BRANCH:STACK,STACK, once for each, in promotion order.",
         )
-    settings = starting.settings(environments, starting.documents_of(action))
+    action = replace(action, requirements=_requirements(context))
+    settings = starting.settings(environments, action.documents)
     config = parse(settings.encode())
     for one in config.environments:
         if not config.stacks_of(one, stacks):
             there = listed([stack.label for stack in stacks])
             raise UsageError(f"No stack belongs to the environment {one.name}.", hint=f"There are: {there}.")
     branches = [one.branch for one in environments]
-    files = {FILE: settings, **starting.pipeline(shipped.workflow_files(), action, __version__, branches)}
+    files = {FILE: settings, **starting.pipeline(shipped.workflow_files(), action, branches)}
     _must_be_clean(context, files)
     _write(context.repository.root, files, dry_run=dry_run)
     if outside := starting.left(config, stacks):
         click.echo(f"In no environment, so not previewed or applied: {visible(listed(outside))}.")
     if not dry_run:
+        if not action.requirements:
+            click.echo(
+                "There is no requirements file with hashes at the root. Where programs import more than pulumi, "
+                "pulumi_aws and pulumi_kubernetes, make one, and name it as `requirements` beside the action's role."
+            )
         click.echo("Next: look at the files, commit them, and push.")
         if branches[1:]:
             click.echo(f"Push the other branches from the commit that is deployed now: {listed(branches[1:])}.")
@@ -145,6 +153,12 @@ def _stacks(context: Context) -> tuple[Stack, ...]:
             hint="Make one: pulumi stack init dev && pulumi config set KEY VALUE, and commit Pulumi.dev.yaml.",
         )
     return snapshot.stacks
+
+
+def _requirements(context: Context) -> str:
+    head = context.repository.resolve("HEAD")
+    names = [name for name in context.repository.paths(head) if "/" not in name and name.startswith("requirements")]
+    return starting.requirements(dict(context.repository.read_many(head, names)))
 
 
 def _branch(context: Context) -> str:
@@ -223,16 +237,16 @@ def _is_free(root: Path, path: str) -> bool:
 # --- a new repository ---------------------------------------------------------------------------
 
 
-def _start(folder: Path, action: str, *, dry_run: bool) -> None:
+def _start(folder: Path, action: Action, *, dry_run: bool) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused(f"{folder} is there already, and not an empty folder.", hint="Name another one.")
     example = shipped.example_files()
     ours = shipped.workflow_files()
     branches = [one.branch for one in parse(ours[FILE]).environments]
-    texts = starting.pipeline(ours, action, __version__, branches)
-    documents = starting.documents_of(action)
+    texts = starting.pipeline(ours, action, branches)
+    documents = action.documents
     texts[FILE] = re.sub(r"(?<![\w/.-])docs/[\w./-]+\.md", lambda f: f"{documents}/{f[0]}", ours[FILE].decode())
-    texts["README.md"] = starting.read_me(folder.resolve().name, action)
+    texts["README.md"] = starting.read_me(folder.resolve().name, documents)
     if dry_run:
         for path in sorted({*example, *texts}):
             click.echo(f"would write  {path}")

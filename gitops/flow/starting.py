@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gitops.config import FILE, Config, parse
 from gitops.flow import workflows
-from gitops.flow.workflows import scalar
+from gitops.flow.workflows import Action, scalar
 from gitops.model import Stack
 
 # Words in names of stacks, in the order in which changes usually travel.
@@ -17,6 +17,7 @@ _ORDER = (
     ("staging", "stage", "stg", "uat", "preprod"),
     ("prod", "production", "prd", "live"),
 )
+_REQUIREMENTS = ("requirements.txt", "requirements.lock")
 _RANKS = {word: rank for rank, words in enumerate(_ORDER) for word in words}
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+@[0-9a-f]{40}")
 
@@ -90,14 +91,19 @@ def _pattern(pattern: str) -> str:
     return pattern if re.fullmatch(r"[A-Za-z][\w./-]*", pattern) and scalar(pattern) == pattern else f'"{pattern}"'
 
 
-def pipeline(shipped: Mapping[str, bytes], action: str, version: str, branches: Sequence[str]) -> dict[str, str]:
+def pipeline(shipped: Mapping[str, bytes], action: Action, branches: Sequence[str]) -> dict[str, str]:
     """The workflows of the pipeline for another repository, by path. `shipped` are this repository's files."""
     ours = [one.branch for one in parse(shipped[FILE]).environments]
     return {
-        path: workflows.adapted(content.decode(), action, f"gitops {version}", ours, branches)
+        path: workflows.adapted(content.decode(), action, ours, branches)
         for path, content in sorted(shipped.items())
         if path.startswith(f"{workflows.FOLDER}/") and workflows.is_pipelines(content)
     }
+
+
+def requirements(contents: Mapping[str, bytes]) -> str:
+    """Of the files at the root, the one that names what programs import with its hashes; empty where there is none."""
+    return next((name for name in _REQUIREMENTS if b"--hash=" in contents.get(name, b"")), "")
 
 
 def left(config: Config, stacks: Iterable[Stack]) -> tuple[str, ...]:
@@ -105,13 +111,7 @@ def left(config: Config, stacks: Iterable[Stack]) -> tuple[str, ...]:
     return tuple(stack.label for stack in stacks if config.environment_of(stack) is None)
 
 
-def documents_of(action: str) -> str:
-    """Where the pipeline's documents are, at that commit."""
-    repository, _, commit = action.partition("@")
-    return f"https://github.com/{repository}/blob/{commit}"
-
-
-def read_me(name: str, action: str) -> str:
+def read_me(name: str, documents: str) -> str:
     """The README of a new repository."""
     return f"""# {name}
 
@@ -127,6 +127,6 @@ or nothing is.
 | `gitops.yaml` | environments, branches, gates |
 
 Start with the names in `Pulumi.*.yaml`, `bootstrap/Pulumi.bootstrap.yaml` and `stacks/bootstrap.py`, then follow the
-[guide]({documents_of(action)}/docs/guide.md). `gitops affected` shows what a change can alter, `gitops doctor` what is
+[guide]({documents}/docs/guide.md). `gitops affected` shows what a change can alter, `gitops doctor` what is
 still to be set up.
 """

@@ -5,6 +5,7 @@ The one place that knows the names; the tests compare it with the workflow files
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -20,6 +21,24 @@ PROPOSING_VERBS = ("promote", "rollback", "drift")
 
 _VERB = r"\bgitops (?:-C \S+ )?{verb}\b"
 _PINNED = re.compile(r"\./.*|[^@\s]+@[0-9a-f]{40}|docker://[^@\s]+@sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """The pipeline's action as other repositories use it: OWNER/REPOSITORY@COMMIT, its version in words.
+
+    `requirements` is the file of theirs with what their programs import, empty where there is none.
+    """
+
+    name: str
+    version: str
+    requirements: str = ""
+
+    @property
+    def documents(self) -> str:
+        """Where the pipeline's documents are, at that commit."""
+        repository, _, commit = self.name.partition("@")
+        return f"https://github.com/{repository}/blob/{commit}"
 
 
 def apply_environments(branch: str, *, several: bool) -> tuple[str, ...]:
@@ -93,17 +112,20 @@ def _steps(value: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
         yield from (step for step in steps or () if isinstance(step, dict))
 
 
-def adapted(text: str, action: str, remark: str, ours: Collection[str], theirs: Collection[str]) -> str:
+def adapted(text: str, action: Action, ours: Collection[str], theirs: Collection[str]) -> str:
     """A workflow of this repository for another one: the action by commit, its own branches in place of `ours`.
 
-    `action` is OWNER/REPOSITORY@COMMIT. Remarks that name our documents name their addresses at that commit.
+    Remarks that name our documents name their addresses at that commit.
     """
-    repository, _, commit = action.partition("@")
-    text = re.sub(r"(?m)^(\s*(?:- )?uses:) \./$", lambda found: f"{found[1]} {action} # {remark}", text)
+    uses = f"{action.name} # gitops {action.version}"
+    text = re.sub(r"(?m)^(\s*(?:- )?uses:) \./$", lambda found: f"{found[1]} {uses}", text)
+    if action.requirements:
+        # Only where programs run: a job that needs the environment alone imports none.
+        steps = rf"(?m)^( *)uses: {re.escape(uses)}\n\1with:\n(?! *for: environment$)"
+        text = re.sub(steps, lambda found: f"{found[0]}{found[1]}  requirements: {action.requirements}\n", text)
     written = f"[{', '.join(map(scalar, theirs))}]"
     text = re.sub(rf"\[{', '.join(map(re.escape, ours))}\]", lambda _: written, text)
-    address = f"https://github.com/{repository}/blob/{commit}"
-    return re.sub(r"(?<![\w/.-])docs/[\w./-]+\.md", lambda found: f"{address}/{found[0]}", text)
+    return re.sub(r"(?<![\w/.-])docs/[\w./-]+\.md", lambda found: f"{action.documents}/{found[0]}", text)
 
 
 def scalar(name: str) -> str:

@@ -107,8 +107,8 @@ class Patient:
 @pytest.fixture
 def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patient]:
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
-    action = f"example/gitops@{'a' * 40}"
-    written = starting.pipeline(shipped.workflow_files(), action, "1.0.0", ["main", "prod"])
+    action = workflows.Action(f"example/gitops@{'a' * 40}", "1.0.0")
+    written = starting.pipeline(shipped.workflow_files(), action, ["main", "prod"])
     seed = git.create(tmp_path / "seed", {**FILES, **written})
     git.git(seed, "branch", "prod")
     git.git(tmp_path, "clone", "--quiet", "--bare", str(seed), "remote.git")

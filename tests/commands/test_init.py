@@ -1,5 +1,7 @@
 """`gitops init` on real Git: what it writes into a repository that exists, what it starts anew, what it refuses."""
 
+import os
+import pty
 import subprocess
 import sys
 import tomllib
@@ -109,6 +111,40 @@ def test_actionlint_and_zizmor_find_nothing_in_them(folder: Path) -> None:
         [*zizmor, *settings, "--color=never", folder / ".github"], capture_output=True, text=True, check=False
     )
     assert audited.returncode == 0, audited.stdout
+
+
+def test_the_machines_that_run_programs_install_what_those_import(folder: Path) -> None:
+    git.commit(folder, {"requirements.txt": "pulumi-random==4.18.0 --hash=sha256:aa\n"})
+    assert init(folder, "--yes") == 0
+    for name in (workflows.PREVIEWS, workflows.APPLIES):
+        jobs = (workflows.load((folder / workflows.FOLDER / name).read_bytes()) or {})["jobs"].values()
+        used = [step["with"] for job in jobs for step in job.get("steps", ()) if step.get("uses") == ACTION]
+        assert used
+        assert all(("requirements" in one) is (one.get("for") != "environment") for one in used)
+
+
+def test_a_person_at_a_terminal_is_asked_and_an_empty_answer_takes_what_is_proposed(folder: Path) -> None:
+    terminal, side = pty.openpty()
+    command = [
+        sys.executable,
+        "-c",
+        "from gitops.cli import main; main()",
+        "-C",
+        str(folder),
+        "init",
+        "--action",
+        ACTION,
+    ]
+    os.write(terminal, b"dev live\n\n\n\nprod network/prod-*\n")
+    done = subprocess.run(command, stdin=side, capture_output=True, text=True, check=False, cwd=ROOT)
+    os.close(terminal)
+    os.close(side)
+    assert done.returncode == 0, done.stderr
+    assert "Found 4 stacks: shop/dev, shop/prod, network/prod-eu and network/spare." in done.stdout
+    assert [(one.name, one.branch, one.stacks) for one in parsed(folder).environments] == [
+        ("dev", "trunk", ("dev",)),
+        ("live", "live", ("prod", "network/prod-*")),
+    ]
 
 
 def test_once_more_it_changes_nothing_also_before_it_is_committed(

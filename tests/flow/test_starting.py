@@ -6,6 +6,7 @@ from gitops import config
 from gitops.errors import ConfigError
 from gitops.flow import starting, workflows
 from gitops.flow.starting import Wanted
+from gitops.flow.workflows import Action
 from gitops.model import Stack
 
 ACTION = f"example/gitops@{'a' * 40}"
@@ -67,13 +68,33 @@ def test_a_workflow_uses_the_action_by_commit_and_listens_to_the_branches() -> N
         "on:\n  push:\n    branches: [main, prod] # those of gitops.yaml\n"
         "jobs:\n  one:\n    steps:\n      - uses: ./\n      - name: x\n        uses: ./\n      - run: ls ./\n"
     )
-    made = workflows.adapted(text, ACTION, "gitops 1.0.0", ["main", "prod"], ["trunk", "on"])
+    made = workflows.adapted(text, Action(ACTION, "1.0.0"), ["main", "prod"], ["trunk", "on"])
     assert made == (
         f"# See https://github.com/example/gitops/blob/{'a' * 40}/docs/decisions/0005-github.md, and mydocs/x.md\n"
         'on:\n  push:\n    branches: [trunk, "on"] # those of gitops.yaml\n'
         f"jobs:\n  one:\n    steps:\n      - uses: {ACTION} # gitops 1.0.0\n"
         f"      - name: x\n        uses: {ACTION} # gitops 1.0.0\n      - run: ls ./\n"
     )
+
+
+def test_a_requirements_file_is_named_where_programs_run() -> None:
+    text = (
+        "      - name: x\n        uses: ./\n        with:\n          aws-role: y\n"
+        "      - name: x\n        uses: ./\n        with:\n          for: environment\n"
+    )
+    made = workflows.adapted(text, Action(ACTION, "1.0.0", "requirements.txt"), ["main"], ["main"])
+    used = f"        uses: {ACTION} # gitops 1.0.0\n        with:\n"
+    assert made == (
+        f"      - name: x\n{used}          requirements: requirements.txt\n          aws-role: y\n"
+        f"      - name: x\n{used}          for: environment\n"
+    )
+
+
+def test_a_requirements_file_without_hashes_is_not_one() -> None:
+    assert starting.requirements({"requirements.txt": b"pulumi==3\n", "requirements.lock": b"x --hash=sha256:1"}) == (
+        "requirements.lock"
+    )
+    assert starting.requirements({"requirements.txt": b"pulumi==3\n"}) == ""
 
 
 @pytest.mark.parametrize("text", ["a/b", "a/b@main", f"a@{'a' * 40}", f"a/b@{'a' * 39}", f"a/b@{'A' * 40}"])
