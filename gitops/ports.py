@@ -6,7 +6,7 @@ The adapters in `gitops.adapters` implement them on Git, Pulumi, GitHub and the 
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +26,7 @@ from gitops.model import (
     PolicyRule,
     PullRequest,
     Record,
+    ResourceGraph,
     ResourceStep,
     RoleTrust,
     Stack,
@@ -96,6 +97,7 @@ class Preview:
     start: StartState
     versions: Mapping[str, str]
     digest_key: str = ""
+    graph: ResourceGraph = field(default_factory=ResourceGraph)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
 from gitops.errors import EngineFailed, Interrupted
-from gitops.flow import options, policies, reuse, values
+from gitops.flow import graph, options, policies, reuse, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
 from gitops.flow.events import evaluations
@@ -147,6 +147,7 @@ class PulumiEngine:
                 **{f"{package} plugin": one for package, one in plugins_used.items()},
             },
             digest_key=digests.get(KEY, ""),
+            graph=graph.read(deployment, document),
         )
 
     def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:

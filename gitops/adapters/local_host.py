@@ -130,13 +130,16 @@ class LocalHost:
             self._put(replace(entry, labels=tuple(sorted(kept))))
 
     def propose(self, branch: str, base: str, title: str, body: str) -> int:
-        """Open a pull request of the pipeline's, or bring the open one up to date. Raises UsageError for no change."""
+        """Open a pull request of the pipeline's, or bring the open one up to date. Raises CodeHostFailed."""
         for entry in map(self._current, self._read()):
             if (entry.branch, entry.base, entry.merged_as, entry.closed) == (branch, base, None, False):
                 number = entry.number
                 break
         else:
-            number = self.open(branch, base, title=title, author=PIPELINE)
+            try:
+                number = self.open(branch, base, title=title, author=PIPELINE)
+            except UsageError as error:
+                raise CodeHostFailed(error.message, hint=error.hint) from error
         with self._changing(number) as entry:
             self._put(replace(entry, title=title, body=body))
         return number
@@ -177,7 +180,7 @@ class LocalHost:
         with self._locked():
             entries = self._read()
             for entry in map(self._current, entries):
-                if (entry.branch, entry.base, entry.merged_as) == (branch, base, None):
+                if (entry.branch, entry.base, entry.merged_as, entry.closed) == (branch, base, None, False):
                     raise UsageError(f"Pull request {entry.number} from {branch!r} into {base!r} is open already.")
             number = max((entry.number for entry in entries), default=0) + 1
             self._write([*entries, Entry(number, title, author, base, branch, str(head))])
@@ -211,6 +214,8 @@ class LocalHost:
         with self._changing(number) as entry:
             if entry.merged_as:
                 raise UsageError(f"Pull request {number} is merged already, as {entry.merged_as[:12]}.")
+            if entry.closed:
+                raise UsageError(f"Pull request {number} is closed.", hint="Open another one.")
             old = self._branch(entry.base)
             if old is None:
                 raise CodeHostFailed(f"The branch {entry.base!r} of pull request {number} is gone.")
@@ -281,7 +286,7 @@ class LocalHost:
             merged_as=entry.merged_as,
             contributors=tuple(sorted({entry.author, *names})),
             labels=entry.labels,
-            closed=entry.closed,
+            closed=entry.closed and not entry.merged_as,
         )
 
     def _names(self, *span: str) -> tuple[str, ...]:

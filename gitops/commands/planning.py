@@ -24,7 +24,7 @@ from gitops.flow.order import dependencies, waves
 from gitops.flow.policies import NO_PACKS, Packs, entry, exists, pack_at
 from gitops.flow.reach import ImportGraph
 from gitops.flow.record import History, Query
-from gitops.model import Inputs, Plan, PolicyPack, Record, RecordKind, Stack
+from gitops.model import Inputs, Plan, PolicyPack, Record, RecordKind, ResourceGraph, Stack
 from gitops.ports import RunnablePack
 
 Result = TypeVar("Result")
@@ -75,10 +75,16 @@ class Program:
         self, stack: Stack, environment: str, commit: str, packs: Packs = NO_PACKS, save_plan: Path | None = None
     ) -> Plan:
         """Preview the stack and bind the result; `commit` is what the plan is recorded for. Raises EngineFailed."""
+        return self.planned(stack, environment, commit, packs, save_plan)[0]
+
+    def planned(
+        self, stack: Stack, environment: str, commit: str, packs: Packs = NO_PACKS, save_plan: Path | None = None
+    ) -> tuple[Plan, ResourceGraph]:
+        """As `plan`, and with it the stack's resources, as the preview saw them depend on each other."""
         preview = self.context.engine.preview(
             self.project_folder(stack), stack.name, save_plan=save_plan, packs=self.runnable(packs)
         )
-        return plans.build(
+        plan = plans.build(
             stack,
             environment,
             commit,
@@ -87,6 +93,7 @@ class Program:
             inputs=replace(self.inputs(stack, preview.versions), digest_key=preview.digest_key),
             now=self.context.clock.now(),
         )
+        return plan, preview.graph
 
     def spared(self, stack: Stack, recorded: Plan, packs: Packs) -> bool:
         """Whether a preview of the stack would repeat that plan, since nothing that it came from moved.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gitops.commands import publishing
+from gitops.commands import publishing, reporting
 from gitops.commands import scope as scopes
 from gitops.commands.duration import WAIT
 from gitops.commands.planning import Program, checked_out, named, side_by_side
@@ -87,7 +87,8 @@ def _review(
             tell(f"{stack.label}: {wording.same_inputs(recorded)}")
             plan = replace(recorded, environment=environment.name, commit=head)
             return StackReview(affected, plan, same_as=recorded)
-        return StackReview(affected, program.plan(stack, environment.name, head, packs))
+        plan, graph = program.planned(stack, environment.name, head, packs)
+        return StackReview(affected, plan, graph=graph)
     except EngineFailed as error:
         return StackReview(affected, PreviewFailure(error.message, error.diagnostics, error.hint))
 
@@ -134,6 +135,7 @@ def as_document(review: Review) -> dict[str, object]:
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
 @click.option("--pull-request", type=int, metavar="NUMBER", help="Show it there, and keep the plans for its approvals.")
 @click.option("--fresh", is_flag=True, help="Run each preview, also where nothing moved since one on record.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an HTML report.")
 @WAIT
 @click.option("--leg", metavar="JSON", help="Stacks as `gitops matrix` gives them to one machine: a list of names.")
 @click.option(
@@ -155,6 +157,7 @@ def command(
     pull_request: int | None,
     fresh: bool,
     wait: int,
+    report: Path | None,
     leg: str | None,
     output: Path | None,
     as_json: bool,
@@ -173,6 +176,7 @@ def command(
     gitops preview --base origin/main
     gitops preview --base origin/main --pull-request 5
     gitops preview --environment prod --base origin/prod --head origin/staging
+    gitops preview --base origin/main --report review.html
     """
     chosen = legs.chosen(stacks, leg)
     request = Request(base, head, environment, chosen, pull_request, fresh, wait, keep=output is not None)
@@ -182,6 +186,8 @@ def command(
         terminal.console(sys.stdout).print(terminal.review(review))
         return
     publishing.write_step_summary(review)
+    if report is not None:
+        reporting.write(context, review, report)
     if as_json:
         click.echo(json.dumps(as_document(review), indent=2))
     elif markdown:

@@ -4,13 +4,13 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from gitops import __version__
-from gitops.commands import publishing
+from gitops.commands import publishing, reporting
 from gitops.commands import scope as scopes
 from gitops.commands.judging import Judge
 from gitops.commands.scope import Scope
@@ -76,19 +76,28 @@ def combined(context: Context, scope: Scope, files: Iterable[Path]) -> Review:
 def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
     """The gate's answer, by stack, to what a merge queue would merge, for the last of its pull requests.
 
-    Raises Failed where a file cannot be read or a preview failed.
+    It is the check of the merge as well. Raises Failed where a file cannot be read or a preview failed, CodeHostFailed
+    when the check cannot be written.
     """
     history = context.ledger().history()
     scope = scopes.find(context, history, (request.base, request.head), request.environment)
     found = combined(context, scope, request.files)
     publishing.write_step_summary(found)
-    publishing.end(found)
+    terminal.console(sys.stdout).print(terminal.review(found))
     gate = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)
-    return {
+    verdicts = {
         one.stack.label: gate.decide(one.result, history, resumed=False)[0]
         for one in found.ordered()
         if isinstance(one.result, Plan)
     }
+    allowed = all(verdict.outcome is Outcome.ALLOW for verdict in verdicts.values())
+    report = _check(found)
+    if not allowed:
+        title = f"{found.environment}: not what was approved on #{request.pull_request}"
+        report = replace(report, conclusion=Conclusion.FAILURE, title=title)
+    context.checks.report(found.head, report)
+    publishing.end(found)
+    return verdicts
 
 
 def _content(file: Path) -> bytes:
@@ -103,9 +112,7 @@ def _beside(context: Context, scope: Scope, found: Review, number: int) -> None:
     """What helps to read the review, and carries nothing of the promise: where it fails, that is told, and no more."""
     destroys = any(change.operation.destroys for one in found.stacks for change in one.changes)
     places = _places(context, scope, found)
-    remarks = annotations.annotations(found, places)
-    title = comment.title(found)
-    report = CheckReport(f"gitops {found.environment}", _conclusion(found), title, comment.render(found), remarks)
+    report = replace(_check(found), annotations=annotations.annotations(found, places))
     document = json.dumps(sarif.of_review(found, places, __version__)).encode()
     steps: Mapping[str, Callable[[], None]] = {
         "The label": lambda: context.host.label(number, [DESTRUCTIVE] if destroys else [], [DESTRUCTIVE]),
@@ -119,10 +126,11 @@ def _beside(context: Context, scope: Scope, found: Review, number: int) -> None:
             tell(f"{what} could not be brought up to date: {error.message}. {error.hint}")
 
 
-def _conclusion(found: Review) -> Conclusion:
-    if any(not isinstance(one.result, Plan) or one.result.violations for one in found.stacks):
-        return Conclusion.FAILURE
-    return Conclusion.SUCCESS
+def _check(found: Review) -> CheckReport:
+    """The check that branch rules require, without remarks."""
+    fails = any(not isinstance(one.result, Plan) or one.result.violations for one in found.stacks)
+    conclusion = Conclusion.FAILURE if fails else Conclusion.SUCCESS
+    return CheckReport(comment.check_name(found.environment), conclusion, comment.title(found), comment.render(found))
 
 
 def _places(context: Context, scope: Scope, found: Review) -> Places:
@@ -152,6 +160,7 @@ def _has_remarks(result: object) -> bool:
 @click.option("--head", metavar="COMMIT", required=True, help="The commit with the change.")
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
 @click.option("--pull-request", type=int, metavar="NUMBER", required=True, help="Where to show it.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an HTML report.")
 @click.option("--queued", is_flag=True, help="The head is what a merge queue would merge: judge it, and keep nothing.")
 @click.pass_obj
 def command(
@@ -162,6 +171,7 @@ def command(
     head: str,
     environment: str | None,
     pull_request: int,
+    report: Path | None,
     queued: bool,
 ) -> None:
     """Show a pull request what `gitops preview --output` found out on one or several machines, and keep its plans.
@@ -180,6 +190,8 @@ def command(
         _must_be_allowed(judge(context, request))
         return
     found = review(context, request)
+    if report is not None:
+        reporting.write(context, found, report)
     publishing.write_step_summary(found)
     terminal.console(sys.stdout).print(terminal.review(found))
     publishing.end(found)

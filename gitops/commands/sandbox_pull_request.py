@@ -88,13 +88,15 @@ def list_command(folder: Folder, as_json: bool) -> None:
 @_number
 @folder_option
 def show(folder: Folder, number: int) -> None:
-    """Print a pull request with its comments, as Markdown."""
+    """Print a pull request with the checks of its head and its comments, as Markdown."""
     host = host_of(folder)
     entry = next((one for one in host.entries() if one.number == number), None)
     if entry is None:
         host.pull_request(number)  # says that there is none
         return
     click.echo(f"{_line(entry)} ({NOTICE})")
+    for check in host.checks().get(entry.head, {}).values():
+        click.echo(f"  {check.name}: {check.conclusion}, {check.title}")
     for comment in entry.comments:
         click.echo(f"\n--- {comment.by} ---\n{comment.body}")
 
@@ -102,11 +104,14 @@ def show(folder: Folder, number: int) -> None:
 def _line(entry: Entry) -> str:
     valid = [a.by for a in entry.approvals if a.commit == entry.head]
     stale = len(entry.approvals) - len(valid)
-    state = f"merged as {entry.merged_as[:12]}" if entry.merged_as else f"open at {entry.head[:12]}"
+    state = f"{'closed' if entry.closed else 'open'} at {entry.head[:12]}"
+    if entry.merged_as:
+        state = f"merged as {entry.merged_as[:12]}"
     approved = f", approved by {', '.join(valid)}" if valid else ""
     outdated = f", {stale} approved an earlier head" if stale else ""
     what = f"#{entry.number} {entry.branch} -> {entry.base}: {entry.title}"
-    return f"{what} (by {entry.author}; {state}{approved}{outdated})"
+    labels = f", labelled {', '.join(entry.labels)}" if entry.labels else ""
+    return f"{what} (by {entry.author}; {state}{approved}{outdated}{labels})"
 
 
 def _current_branch(folder: Folder) -> str:

@@ -8,7 +8,7 @@ is room (`gitops.flow.layout`). Text from outside is always inside code (`gitops
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from gitops.flow import layout, markdown, wording
@@ -23,6 +23,7 @@ from gitops.model import (
     PolicyLevel,
     Reason,
     ResourceChange,
+    ResourceGraph,
     Stack,
     Verdict,
 )
@@ -32,6 +33,12 @@ COMMENT_LIMIT = 65_000
 
 STEP_SUMMARY_LIMIT = 1_000_000
 """Bytes. GitHub drops a step summary over 1 MiB."""
+
+GATE_ANSWERS = {
+    Outcome.ALLOW: ("Gate: open.", "The apply may run."),
+    Outcome.WAIT: ("Gate: waiting.", "The apply may not run yet."),
+    Outcome.REFUSE: ("Gate: refused.", "The apply may not run."),
+}
 
 _DESTROYED_SHOWN = 20
 _NAMED_STACKS = 12
@@ -54,6 +61,7 @@ class StackReview:
     """What a change does to one affected stack. `same_as`: the plan on record that made a preview needless.
 
     `packs` are the policy packs that are not as they are released; `seconds`, what the preview took (0: none ran).
+    `graph` is empty where no preview ran.
     """
 
     affected: AffectedStack
@@ -61,6 +69,7 @@ class StackReview:
     same_as: Plan | None = None
     packs: tuple[PackChange, ...] = ()
     seconds: int = 0
+    graph: ResourceGraph = field(default_factory=ResourceGraph)
 
     @property
     def stack(self) -> Stack:
@@ -105,6 +114,11 @@ class Review:
 def marker(environment: str) -> str:
     """The first line of the comment, by which the next run finds it again."""
     return f"<!-- gitops:preview:{''.join(c if c.isalnum() or c in '._-' else '_' for c in environment)} -->"
+
+
+def check_name(environment: str) -> str:
+    """What the check on a commit is called; branch rules require it by this name."""
+    return f"gitops {environment}"
 
 
 def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
@@ -207,13 +221,9 @@ def _safe(text: str) -> str:
 def _gate(verdict: Verdict | None) -> list[str]:
     if verdict is None:
         return []
-    answers = {
-        Outcome.ALLOW: "**Gate: open.** The apply may run.",
-        Outcome.WAIT: "**Gate: waiting.** The apply may not run yet.",
-        Outcome.REFUSE: "**Gate: refused.** The apply may not run.",
-    }
     rules = [f"{rule.outcome:<7} {wording.clip(rule.rule)}: {wording.clip(rule.reason, 400)}" for rule in verdict.rules]
-    return ["", answers[verdict.outcome], "", *markdown.fenced(rules)]
+    answer, meaning = GATE_ANSWERS[verdict.outcome]
+    return ["", f"**{answer}** {meaning}", "", *markdown.fenced(rules)]
 
 
 def _index(stacks: list[StackReview], room: int) -> list[str]:
@@ -309,21 +319,23 @@ def _quiet(review: Review) -> str:
     return f"Affected, but without changes: {wording.listed(shown)}."
 
 
+def next_step(review: Review) -> str:
+    """What happens next, in a sentence or two without markup."""
+    if any(isinstance(s.result, PreviewFailure) for s in review.stacks):
+        return "Nothing of this can be applied while a preview fails. Fix the cause and push: this comment is replaced."
+    if any(finding.level is PolicyLevel.MANDATORY for finding in _findings_of(review.stacks)):
+        return "Nothing of this can be applied while a mandatory policy is violated. Fix it and push."
+    if not _all_changes(review.stacks):
+        return "Merging changes no infrastructure."
+    these = "this plan" if len(review.stacks) == 1 else "these plans"
+    return (
+        f"Once approved, merging applies exactly {these}. If the state, the program or a provider moves before "
+        "that so that a plan becomes another, the apply is refused and nothing is touched."
+    )
+
+
 def _next(review: Review) -> list[str]:
-    failed = any(isinstance(s.result, PreviewFailure) for s in review.stacks)
-    if failed:
-        text = "Nothing of this can be applied while a preview fails. Fix the cause and push: this comment is replaced."
-    elif any(finding.level is PolicyLevel.MANDATORY for finding in _findings_of(review.stacks)):
-        text = "Nothing of this can be applied while a mandatory policy is violated. Fix it and push."
-    elif not _all_changes(review.stacks):
-        text = "Merging changes no infrastructure."
-    else:
-        these = "this plan" if len(review.stacks) == 1 else "these plans"
-        text = (
-            f"Once approved, merging applies exactly {these}. If the state, the program or a provider moves before "
-            "that so that a plan becomes another, the apply is refused and nothing is touched."
-        )
-    return ["", f"**What happens next.** {text}{_report(review)}"]
+    return ["", f"**What happens next.** {next_step(review)}{_report(review)}"]
 
 
 def _report(review: Review) -> str:

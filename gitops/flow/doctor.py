@@ -85,7 +85,7 @@ def _findings(facts: Facts) -> Iterator[Finding]:
     config = facts.config
     for environment in config.environments:
         branch = environment.branch
-        yield from host_settings.branch(branch, facts.branches.get(branch, _NOT_ASKED), environment.approvals.count)
+        yield from host_settings.branch(environment, facts.branches.get(branch, _NOT_ASKED))
         yield from host_settings.files(branch, facts.files.get(branch, _NOT_ASKED), config)
     yield from host_settings.environments(facts.environments, config)
     yield from host_settings.workflow_settings(facts.workflows, facts.files)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gitops.config import FILE, Config
+from gitops.config import FILE, Config, Environment
 from gitops.flow import code_owners, workflows
+from gitops.flow.comment import check_name
 from gitops.flow.findings import (
     About,
     CreateEnvironment,
@@ -47,9 +48,10 @@ class _Rule:
     repair: Repair | None = None
 
 
-def branch(name: str, settings: BranchSettings | Unread, approvals: int) -> Iterator[Finding]:
+def branch(environment: Environment, settings: BranchSettings | Unread) -> Iterator[Finding]:
     """Whether nobody gets past review and preview into an environment's branch."""
-    yield from _judge(name, settings, [*_review_rules(name, approvals), *_history_rules(name)])
+    name = environment.branch
+    yield from _judge(name, settings, [*_review_rules(environment), *_history_rules(name)])
 
 
 def ledger_branch(name: str, settings: BranchSettings | Unread) -> Iterator[Finding]:
@@ -62,7 +64,8 @@ def ledger_branch(name: str, settings: BranchSettings | Unread) -> Iterator[Find
             yield Finding(About.LEDGER_BRANCH, name, State.MISSING, text, f"leave {name} out of it ({_RULES})")
 
 
-def _review_rules(name: str, approvals: int) -> Iterator[_Rule]:
+def _review_rules(environment: Environment) -> Iterator[_Rule]:
+    name, approvals, check = environment.branch, environment.approvals.count, check_name(environment.name)
     yield _Rule(
         About.PULL_REQUESTS,
         lambda one: one.pull_request and one.approvals >= approvals,
@@ -77,14 +80,13 @@ def _review_rules(name: str, approvals: int) -> Iterator[_Rule]:
         "owners of the pipeline's own files need not approve a change of them",
         f'{_RULES}: in the pull request rule of {name} tick "Require review from Code Owners"',
     )
-    for check in workflows.REQUIRED_CHECKS:
-        yield _Rule(
-            About.REQUIRED_CHECKS,
-            lambda one, check=check: check in one.checks,  # type: ignore[misc]
-            f"requires the check {check}",
-            f"can be merged into without the check {check}",
-            f"{_RULES}: for {name} require the status check {check!r}",
-        )
+    yield _Rule(
+        About.REQUIRED_CHECKS,
+        lambda one: check in one.checks,
+        f"requires the check {check}",
+        f"can be merged into without the check {check}",
+        f"{_RULES}: for {name} require the status check {check!r}",
+    )
 
 
 def _history_rules(name: str) -> Iterator[_Rule]:
@@ -240,7 +242,9 @@ def _people(one: JobEnvironment, *, wanted: bool) -> Iterator[Finding]:
         yield Finding(About.REVIEWERS, one.name, State.ADVICE, "no reviewers: the gate alone decides", fix)
         return
     yield passed(About.REVIEWERS, one.name, f"asks {plural(one.reviewers, 'reviewer')}")
-    if one.admins_bypass:
+    if isinstance(one.admins_bypass, Unread):
+        yield not_checked(About.ENVIRONMENT_BYPASS, one.name, one.admins_bypass)
+    elif one.admins_bypass:
         fix = f'Settings, Environments, {one.name}: untick "Allow administrators to bypass"'
         text = "administrators may go past its reviewers"
         yield Finding(About.ENVIRONMENT_BYPASS, one.name, State.MISSING, text, fix)

@@ -6,7 +6,7 @@ the digests it carries, and what is a plan's place (environment, commit) is set 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from gitops.flow import plan as plans
 from gitops.flow import values
 from gitops.flow.comment import PreviewFailure, StackReview
 from gitops.flow.policies import PackChange
-from gitops.model import AffectedStack, Plan, Stack
+from gitops.model import AffectedStack, Plan, ResourceGraph, Stack
 
 FORMAT = 1
 LARGEST = 200_000_000
@@ -32,6 +32,7 @@ class Result:
     same_as: Plan | None = None
     packs: tuple[PackChange, ...] = ()
     seconds: int = 0
+    graph: ResourceGraph = field(default_factory=ResourceGraph)
 
     def review(self, affected: AffectedStack, environment: str, commit: str) -> StackReview:
         """As part of a review of that environment and head."""
@@ -40,7 +41,7 @@ class Result:
             found = self.failure or PreviewFailure("The file with its result tells nothing of it.")
         else:
             found = replace(self.plan, environment=environment, commit=commit)
-        return StackReview(affected, found, self.same_as, self.packs, self.seconds)
+        return StackReview(affected, found, self.same_as, self.packs, self.seconds, self.graph)
 
 
 def to_bytes(reviews: Iterable[StackReview]) -> bytes:
@@ -52,6 +53,7 @@ def to_bytes(reviews: Iterable[StackReview]) -> bytes:
             "same_as": plans.to_body(one.same_as) if one.same_as else None,
             "packs": values.pack(one.packs),
             "seconds": one.seconds,
+            "graph": values.pack(one.graph),
         }
         for one in reviews
     }
@@ -77,7 +79,8 @@ def _result(label: str, body: Mapping[str, Any]) -> Result:
     plan = _plan(label, body["plan"])
     failure = msgspec.convert(body["failure"], PreviewFailure | None)
     packs = msgspec.convert(body["packs"], tuple[PackChange, ...])
-    return Result(plan, failure, _plan(label, body["same_as"]), packs, msgspec.convert(body["seconds"], int))
+    graph = msgspec.convert(body["graph"], ResourceGraph)
+    return Result(plan, failure, _plan(label, body["same_as"]), packs, msgspec.convert(body["seconds"], int), graph)
 
 
 def _plan(label: str, body: Any) -> Plan | None:

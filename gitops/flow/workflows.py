@@ -14,8 +14,6 @@ from gitops.config import Config
 
 FOLDER = ".github/workflows"
 PREVIEWS, APPLIES = "preview.yml", "apply.yml"
-REQUIRED_CHECKS = ("Review", "No preview for forks")
-"""Names of jobs that a branch has to require. GitHub counts a skipped one as passed."""
 PROPOSING_VERBS = ("promote", "rollback", "drift")
 """Verbs that open pull requests, which a workflow's token may only where the repository lets it."""
 

@@ -116,6 +116,25 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceNode:
+    """A resource in its surroundings: the component that it is part of (empty: none), and the URNs that it needs."""
+
+    urn: str
+    parent: str = ""
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceGraph:
+    """The resources of a stack as a preview knows them, by URN; empty where no preview ran.
+
+    For people only: no digest covers it, and no record holds it.
+    """
+
+    resources: tuple[ResourceNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceStep:
     """One step of a running apply, for people who watch: `done` is False when it starts."""
 

@@ -47,7 +47,7 @@ class JobEnvironment:
     branches: tuple[str, ...] | Unread | None = None
     protected_branches: bool = False
     reviewers: int = 0
-    admins_bypass: bool = False
+    admins_bypass: bool | Unread = False
     variables: Mapping[str, str] | Unread = field(default_factory=dict)
 
 

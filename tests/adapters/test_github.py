@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gitops.adapters.github.checks import GitHubChecks
 from gitops.adapters.github.client import Client, repository_of
 from gitops.adapters.github.code_host import GitHub
 from gitops.errors import CodeHostFailed, UsageError
@@ -24,12 +25,17 @@ def github(tmp_path: Path) -> Iterator[SimulatedGitHub]:
 @pytest.fixture
 def number(github: SimulatedGitHub) -> int:
     """An open pull request."""
-    CodeHost(adapter(github), PeopleOnGitHub(github), github.remote).commit("feature", "one")
+    world(github).commit("feature", "one")
     return github.open("feature", "main", author="ada")
 
 
 def adapter(github: SimulatedGitHub, *, retries: int = 0) -> GitHub:
     return GitHub(Client(REPOSITORY, TOKEN, api=github.url, retries=retries))
+
+
+def world(github: SimulatedGitHub) -> CodeHost:
+    client = Client(REPOSITORY, TOKEN, api=github.url, retries=0)
+    return CodeHost(GitHub(client), PeopleOnGitHub(github), GitHubChecks(client), github.remote)
 
 
 def approvers(github: SimulatedGitHub, number: int) -> list[str]:
@@ -86,7 +92,7 @@ def test_a_bot_does_not_approve_even_if_it_may_write(github: SimulatedGitHub, nu
 
 def commit(github: SimulatedGitHub, text: str, by: str = "ada") -> None:
     """One more commit of the pull request."""
-    CodeHost(adapter(github), PeopleOnGitHub(github), github.remote).commit("feature", text, by=by)
+    world(github).commit("feature", text, by=by)
 
 
 def test_the_web_site_that_commits_for_somebody_is_nobody(github: SimulatedGitHub, number: int) -> None:

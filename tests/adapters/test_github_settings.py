@@ -11,12 +11,11 @@ from gitops.adapters.github.settings import GitHubSettings
 from gitops.errors import CodeHostFailed
 from gitops.model import BranchSettings, Protection, Unread, WorkflowSettings
 from tests.contracts.code_hosts import bare_repository
-from tests.workflows.github_settings_api import (
+from tests.workflows.github_settings import (
     HISTORY,
     Ruleset,
     Settings,
     SimulatedEnvironment,
-    attach,
     checks_rule,
     pull_request_rule,
 )
@@ -32,7 +31,7 @@ def github(tmp_path: Path) -> Iterator[SimulatedGitHub]:
 
 @pytest.fixture
 def settings(github: SimulatedGitHub) -> Settings:
-    return attach(github)
+    return github.settings
 
 
 @pytest.fixture
@@ -144,6 +143,21 @@ def test_environments_are_read_with_all_that_limits_them(
     assert (found["main"].admins_bypass, found["prod"].admins_bypass) == (False, True)
     assert (found["preview-main"].branches, found["preview-main"].protected_branches) == (None, False)
     assert (found["prod"].branches, found["prod"].protected_branches) == (None, True)
+
+
+def test_a_server_that_does_not_tell_who_goes_past_reviewers_is_not_taken_to_say_nobody(
+    settings: Settings, adapter: GitHubSettings
+) -> None:
+    settings.environments["main"] = SimulatedEnvironment("main", admins_bypass=None)
+    assert isinstance(adapter.environments()["main"].admins_bypass, Unread)
+
+
+def test_a_persons_repository_has_no_organization_to_ask(
+    github: SimulatedGitHub, settings: Settings, adapter: GitHubSettings
+) -> None:
+    settings.owner_is_person, settings.environments["main"] = True, SimulatedEnvironment("main")
+    github.forbidden = [".*/organization-variables"]
+    assert adapter.environments()["main"].variables == {}
 
 
 def test_variables_of_an_environment_come_before_those_of_the_repository_and_its_organization(

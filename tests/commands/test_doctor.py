@@ -18,12 +18,11 @@ from gitops.errors import Failed
 from gitops.flow import starting, workflows
 from gitops.model import BucketSettings, RoleTrust
 from tests.support import git
-from tests.workflows.github_settings_api import (
+from tests.workflows.github_settings import (
     HISTORY,
     Ruleset,
     Settings,
     SimulatedEnvironment,
-    attach,
     checks_rule,
     pull_request_rule,
 )
@@ -91,7 +90,7 @@ class Patient:
 
     def heal(self) -> None:
         """Set everything up as it should be."""
-        rules = [pull_request_rule(), checks_rule(*workflows.REQUIRED_CHECKS), *HISTORY]
+        rules = [pull_request_rule(), checks_rule("gitops dev", "gitops prod"), *HISTORY]
         self.settings.rulesets = [
             Ruleset("environments", ["refs/heads/main", "refs/heads/prod"], rules),
             Ruleset("ledger", ["refs/heads/gitops/ledger"], HISTORY),
@@ -114,7 +113,7 @@ def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patient
     git.git(tmp_path, "clone", "--quiet", "--bare", str(seed), "remote.git")
     git.git(tmp_path, "clone", "--quiet", "remote.git", "clone")
     with SimulatedGitHub(tmp_path / "remote.git") as github:
-        yield Patient(tmp_path / "clone", github, attach(github), Cloud())
+        yield Patient(tmp_path / "clone", github, github.settings, Cloud())
 
 
 def findings(output: str, state: str) -> set[tuple[str, str]]:

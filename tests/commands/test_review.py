@@ -217,6 +217,7 @@ def test_a_queue_passes_what_is_approved(world: World) -> None:
     jobs.preview()
     jobs.review("--queued")
     assert world.records == before
+    assert world.host.checks()[jobs.head]["gitops dev"].conclusion is Conclusion.SUCCESS
 
 
 def test_a_queue_waits_for_an_approval(world: World) -> None:
@@ -236,6 +237,7 @@ def test_a_queue_refuses_another_plan_than_the_approved_one(world: World) -> Non
     jobs.preview()
     with pytest.raises(Refused, match="is not the reviewed"):
         jobs.review("--queued")
+    assert world.host.checks()[jobs.head]["gitops dev"].conclusion is Conclusion.FAILURE
     assert [record.kind for record in world.records] == [RecordKind.PLAN]
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gitops.adapters.clock import SystemClock
+from gitops.adapters.github.checks import GitHubChecks
 from gitops.adapters.github.client import Client
 from gitops.adapters.github.code_host import GitHub
-from gitops.adapters.local_host import LocalHost
-from gitops.ports import CodeHostReader, CodeHostWriter
+from gitops.adapters.local_host import CODE_SCANNING, LocalHost
+from gitops.model import Annotation, AnnotationLevel, CheckReport, Conclusion
+from gitops.ports import Checks, CodeHostReader, CodeHostWriter
 from tests.workflows.simulated_github import REPOSITORY, TOKEN, SimulatedGitHub
 
 
@@ -41,6 +43,18 @@ class People(Protocol):
     def announcements(self) -> list[str]:
         """What was announced, oldest first: each title, an empty line, the text."""
 
+    def close(self, number: int) -> None:
+        """Close it without a merge."""
+
+    def text(self, number: int) -> str:
+        """What is written at its top."""
+
+    def check(self, commit: str, name: str) -> CheckReport:
+        """The check of that name that is shown beside the commit."""
+
+    def analysis(self) -> bytes:
+        """The document that code scanning was given last."""
+
 
 @dataclass(frozen=True)
 class CodeHost:
@@ -48,6 +62,7 @@ class CodeHost:
 
     adapter: Host
     people: People
+    checks: Checks
     remote: Path
 
     def commit(self, branch: str, text: str, *, start: str = "main", by: str = "somebody") -> str:
@@ -91,21 +106,57 @@ class PeopleOnGitHub:
     def team(self, name: str, people: Sequence[str]) -> None:
         self._github.teams[name.removeprefix("@")] = list(people)
 
+    def close(self, number: int) -> None:
+        self._github.close(number)
+
+    def text(self, number: int) -> str:
+        return self._github.pull_requests[number].body
+
+    def check(self, commit: str, name: str) -> CheckReport:
+        """GitHub shows the newest of a name."""
+        *_, shown = [one for one in self._github.checks if (one.commit, one.fields["name"]) == (commit, name)]
+        remarks = tuple(_annotation(one) for one in shown.annotations)
+        conclusion = Conclusion(shown.fields["conclusion"])
+        return CheckReport(name, conclusion, shown.output["title"], shown.output["summary"], remarks)
+
+    def analysis(self) -> bytes:
+        return self._github.analyses[-1].document
+
+
+class PeopleHere(LocalHost):
+    """The sandbox's code host, with what people look up in its files."""
+
+    def text(self, number: int) -> str:
+        return next(entry.body for entry in self.entries() if entry.number == number)
+
+    def check(self, commit: str, name: str) -> CheckReport:
+        return self.checks()[commit][name]
+
+    def analysis(self) -> bytes:
+        return (self._remote / CODE_SCANNING).read_bytes()
+
+
+def _annotation(one: dict[str, Any]) -> Annotation:
+    level = AnnotationLevel(one["annotation_level"])
+    last = 0 if one["end_line"] == one["start_line"] else one["end_line"]
+    return Annotation(one["path"], one["start_line"], level, one["title"], one["message"], last)
+
 
 @contextmanager
 def simulated_github(folder: Path) -> Iterator[CodeHost]:
     """The GitHub adapter against the simulated GitHub."""
     remote = bare_repository(folder)
     with SimulatedGitHub(remote) as github:
-        yield CodeHost(GitHub(Client(REPOSITORY, TOKEN, api=github.url, retries=0)), PeopleOnGitHub(github), remote)
+        client = Client(REPOSITORY, TOKEN, api=github.url, retries=0)
+        yield CodeHost(GitHub(client), PeopleOnGitHub(github), GitHubChecks(client), remote)
 
 
 @contextmanager
 def local_host(folder: Path) -> Iterator[CodeHost]:
     """The sandbox's own code host; its adapter has the people's side as well."""
     remote = bare_repository(folder)
-    host = LocalHost(remote, SystemClock())
-    yield CodeHost(host, host, remote)
+    host = PeopleHere(remote, SystemClock())
+    yield CodeHost(host, host, host, remote)
 
 
 def bare_repository(folder: Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gitops.errors import CodeHostFailed
+from gitops.model import Annotation, AnnotationLevel, CheckReport, Conclusion
 from tests.contracts.code_hosts import CodeHost, local_host, simulated_github
 
 HOSTS = {"GitHub (simulated)": simulated_github, "local host (simulated)": local_host}
@@ -143,3 +144,119 @@ def test_a_pull_request_that_does_not_exist_is_an_error_that_names_it(host: Code
         host.adapter.pull_request(41)
     with pytest.raises(CodeHostFailed, match="41"):
         host.adapter.comment(41, MARKER, f"{MARKER}\ntext")
+
+
+# --- labels, replies, proposals -----------------------------------------------------------------------
+
+
+def opened(host: CodeHost, branch: str = "feature") -> int:
+    host.commit(branch, "one")
+    return host.people.open(branch, "main", title="Add a bucket", author="ada")
+
+
+def test_of_the_pipelines_labels_exactly_the_wanted_ones_stay(host: CodeHost) -> None:
+    number = opened(host)
+    host.adapter.label(number, {"theirs"}, {"theirs"})
+    ours = {"gitops:waiting", "gitops:destroys", "gitops:ready"}
+    host.adapter.label(number, {"gitops:waiting", "gitops:destroys"}, ours)
+    host.adapter.label(number, {"gitops:waiting", "gitops:ready"}, ours)
+    assert host.adapter.pull_request(number).labels == ("gitops:ready", "gitops:waiting", "theirs")
+    host.adapter.label(number, set(), ours)
+    assert host.adapter.pull_request(number).labels == ("theirs",)
+
+
+def test_only_open_pull_requests_are_found_by_their_label(host: CodeHost) -> None:
+    numbers = {name: opened(host, name) for name in ("open", "merged", "closed", "other")}
+    for name, number in numbers.items():
+        label = "stack:up" if name != "other" else "stack"
+        host.adapter.label(number, {label}, {label})
+    host.people.merge(numbers["merged"])
+    host.people.close(numbers["closed"])
+    [found] = host.adapter.labelled("stack:up")
+    assert (found.number, found.title, found.author, found.base) == (numbers["open"], "Add a bucket", "ada", "main")
+    assert (found.labels, found.closed, found.from_fork) == (("stack:up",), False, False)
+    assert found.head == host.adapter.pull_request(numbers["open"]).head
+
+
+def test_one_that_was_closed_is_closed_and_one_that_was_merged_is_not(host: CodeHost) -> None:
+    closed, merged = opened(host, "closed"), opened(host, "merged")
+    host.people.close(closed)
+    host.people.merge(merged)
+    assert (host.adapter.pull_request(closed).closed, host.adapter.pull_request(closed).merged_as) == (True, None)
+    assert not host.adapter.pull_request(merged).closed
+
+
+def test_every_reply_is_a_comment_of_its_own(host: CodeHost) -> None:
+    number = opened(host)
+    host.adapter.comment(number, MARKER, f"{MARKER}\nthe review")
+    host.adapter.reply(number, "Started.")
+    host.adapter.reply(number, "Started.")
+    assert host.people.comments(number) == [f"{MARKER}\nthe review", "Started.", "Started."]
+
+
+def test_a_proposal_is_one_pull_request_that_is_kept_up_to_date(host: CodeHost) -> None:
+    host.commit("promote", "one")
+    number = host.adapter.propose("promote", "main", "Promote 1", "First.")
+    head = host.commit("promote", "two")
+    assert host.adapter.propose("promote", "main", "Promote 2", "Second.") == number
+    found = host.adapter.pull_request(number)
+    assert (found.title, found.head, host.people.text(number)) == ("Promote 2", head, "Second.")
+
+
+def test_a_proposal_that_was_closed_or_merged_is_followed_by_another(host: CodeHost) -> None:
+    host.commit("promote", "one")
+    first = host.adapter.propose("promote", "main", "Promote", "")
+    host.people.close(first)
+    second = host.adapter.propose("promote", "main", "Promote", "")
+    host.people.merge(second)
+    host.commit("promote", "two")
+    third = host.adapter.propose("promote", "main", "Promote", "")
+    assert len({first, second, third}) == 3
+
+
+def test_a_proposal_without_a_change_is_a_failure(host: CodeHost) -> None:
+    head = host.commit("feature", "one")
+    host.people.merge(host.people.open("feature", "main", title="x", author="ada"))
+    assert head
+    with pytest.raises(CodeHostFailed):
+        host.adapter.propose("feature", "main", "Nothing", "")
+
+
+def test_who_has_an_account_here_may_write(host: CodeHost) -> None:
+    assert host.adapter.may_write("ada") is True
+
+
+# --- checks -------------------------------------------------------------------------------------------
+
+
+def remarks(count: int) -> tuple[Annotation, ...]:
+    return tuple(
+        Annotation("a.py", line, AnnotationLevel.WARNING, f"title {line}", f"message {line}", line + 2)
+        for line in range(1, count + 1)
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 51, 120])
+def test_a_check_shows_every_remark_in_order(host: CodeHost, count: int) -> None:
+    commit = host.commit("feature", "one")
+    report = CheckReport("gitops dev", Conclusion.FAILURE, "2 to create", "A *summary*.", remarks(count))
+    host.checks.report(commit, report)
+    assert host.people.check(commit, "gitops dev") == report
+
+
+def test_a_check_that_is_reported_again_shows_the_new_report_only(host: CodeHost) -> None:
+    commit = host.commit("feature", "one")
+    host.checks.report(commit, CheckReport("gitops dev", Conclusion.FAILURE, "old", "old", remarks(60)))
+    other = CheckReport("gitops prod", Conclusion.ACTION_REQUIRED, "prod", "prod")
+    host.checks.report(commit, other)
+    new = CheckReport("gitops dev", Conclusion.SUCCESS, "new", "new", remarks(2))
+    host.checks.report(commit, new)
+    assert host.people.check(commit, "gitops dev") == new
+    assert host.people.check(commit, "gitops prod") == other
+
+
+def test_code_scanning_gets_the_document_as_it_is(host: CodeHost) -> None:
+    commit = host.commit("feature", "one")
+    document = '{"version": "2.1.0", "runs": [{"ä": "→"}]}'.encode()
+    host.checks.findings(commit, "refs/heads/feature", document)
+    assert host.people.analysis() == document

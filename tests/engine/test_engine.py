@@ -62,6 +62,31 @@ def test_a_stack_that_was_never_created_previews_and_leaves_the_backend_untouche
     assert tiny.things == {}
 
 
+def test_a_preview_tells_how_resources_depend_before_and_after_they_exist(
+    deployed: tuple[Tiny, Path], tmp_path: Path
+) -> None:
+    def needs(preview: Preview) -> dict[str, list[str]]:
+        return {
+            one.urn.rpartition("::")[2]: [need.rpartition("::")[2] for need in one.needs]
+            for one in preview.graph.resources
+            if ":Thing::" in one.urn
+        }
+
+    fresh = Tiny(tmp_path / "world")
+    assert needs(fresh.engine.preview(fresh.project(tmp_path / "project", WANTED, SECRETS), STACK)) == {
+        "one": [],
+        "two": ["one"],
+    }
+    tiny, project = deployed
+    tiny.want(project, {"things": {"two": {"size": 1}}, "outputs": {}})
+    try:
+        found = tiny.engine.preview(project, STACK)
+    finally:
+        tiny.want(project, SCALED)
+    assert kinds(plan_of(found))["one"] is Operation.DELETE
+    assert needs(found) == {"one": [], "two": []}  # `two` as the program wants it now, `one` as it is in the state
+
+
 def test_a_saved_plan_is_applied_and_nothing_is_left_to_do(deployed: tuple[Tiny, Path]) -> None:
     tiny, project = deployed
     assert sorted(name.split("-")[0] for name in tiny.things) == ["one", "two"]

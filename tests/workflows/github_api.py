@@ -2,13 +2,17 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
+from tests.workflows import github_checks, github_labels, github_runs, github_settings
+from tests.workflows import github_shapes as shapes
+from tests.workflows.github_requests import NOT_FOUND, Answer, Request, Route
 from tests.workflows.github_shapes import Json
+from tests.workflows.openapi import described
 
 if TYPE_CHECKING:
     from tests.workflows.simulated_github import SimulatedGitHub
@@ -17,49 +21,58 @@ if TYPE_CHECKING:
 LARGEST_PAGE, USUAL_PAGE = 100, 30
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Status, JSON (a list is sent in pages) and headers of one response; `page` is HTML instead."""
-
-    status: int
-    value: object = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    page: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request: who asks, for what, with which body."""
-
-    method: str
-    target: str
-    token: str
-    body: Json
-
-    @property
-    def line(self) -> str:
-        """`METHOD /path`, without the query."""
-        return f"{self.method} {unquote(urlsplit(self.target).path)}"
-
-    @property
-    def query(self) -> Mapping[str, str]:
-        """The query's values, the first of each name."""
-        return {name: values[0] for name, values in parse_qs(urlsplit(self.target).query).items()}
+# GraphQL has a schema of its own and no OpenAPI description: this one query is answered without one.
+GRAPHQL = "POST /graphql"
 
 
 def answer(github: "SimulatedGitHub", request: Request) -> Answer:
-    """The response to one request: a fault that was asked for, a refusal, or the right answer."""
+    """The response to one request: a fault that was asked for, a refusal, or the right answer.
+
+    What breaks GitHub's own description of its API, on either side, is kept in `violations` and fails the test.
+    """
     with github.lock:
         github.requests.append(request.line)
-        login = github.tokens.get(request.token)
-        given = _fault(github, request)
-        if given is None and login is None:
-            given = Answer(401, {"message": "Bad credentials", "status": "401"})
-        if given is None and any(re.fullmatch(pattern, request.line) for pattern in github.forbidden):
-            given = Answer(403, {"message": "Resource not accessible by integration", "status": "403"})
-        if given is None:
-            given = _right_answer(github, request, login or "")
-        return _page(github, request, given.value) if isinstance(given.value, list) else given
+        try:
+            return _answer(github, request)
+        except described.NotAsDescribed as error:
+            github.violations.append(str(error))
+            return Answer(400, {"message": f"against GitHub's description of its API: {error}"})
+
+
+def _answer(github: "SimulatedGitHub", request: Request) -> Answer:
+    operation, names = _route(github, request)
+    if operation not in {"", GRAPHQL}:
+        described.operation(operation).must_take(names, request.query, request.body)
+    login = github.tokens.get(request.token)
+    given = _fault(github, request)
+    if given is not None:
+        return given
+    if login is None:
+        return Answer(401, {"message": "Bad credentials", "status": "401"})
+    if any(re.fullmatch(pattern, request.line) for pattern in github.forbidden):
+        return Answer(403, {"message": "Resource not accessible by integration", "status": "403"})
+    if not operation:
+        raise described.NotAsDescribed(f"{request.line}: the simulated GitHub has no such route")
+    try:
+        given = ROUTES[operation](github, request, login, "/".join(names.values()))
+    except KeyError:
+        given = NOT_FOUND
+    if isinstance(given.value, list):
+        given = _page(github, request, given)
+    if operation == GRAPHQL:
+        return given
+    return replace(given, value=described.operation(operation).completed(given.status, given.value))
+
+
+def _route(github: "SimulatedGitHub", request: Request) -> tuple[str, Mapping[str, str]]:
+    """The operation that a request asks for, and what its path names beside the repository; "" for none."""
+    asked = f"{request.method} {urlsplit(request.target).path}"
+    here = f"/repos/{github.repository}"
+    for operation in ROUTES:
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", operation.replace("/repos/{owner}/{repo}", here))
+        if found := re.fullmatch(pattern, asked):
+            return operation, {name: unquote(value) for name, value in found.groupdict().items()}
+    return "", {}
 
 
 def _fault(github: "SimulatedGitHub", request: Request) -> Answer | None:
@@ -70,23 +83,18 @@ def _fault(github: "SimulatedGitHub", request: Request) -> Answer | None:
     return None
 
 
-def _right_answer(github: "SimulatedGitHub", request: Request, login: str) -> Answer:
-    for pattern, route in {**ROUTES, **github.more_routes}.items():
-        if found := re.fullmatch(pattern.replace("{repository}", f"/repos/{github.repository}"), request.line):
-            try:
-                return route(github, request, login, found[1] if found.lastindex else "")
-            except KeyError:
-                break
-    return Answer(404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"})
-
-
-def _page(github: "SimulatedGitHub", request: Request, items: Sequence[Json]) -> Answer:
+def _page(github: "SimulatedGitHub", request: Request, whole: Answer) -> Answer:
+    items: Sequence[Json] = whole.value if isinstance(whole.value, list) else []
     size = min(int(request.query.get("per_page", USUAL_PAGE)), github.largest_page)
     page = int(request.query.get("page", 1))
     last = max(1, -(-len(items) // size))
-    address = f"{github.url}{urlsplit(request.target).path}?per_page={size}"
+    kept = {name: value for name, value in request.query.items() if name not in {"page", "per_page"}}
+    address = f"{github.url}{urlsplit(request.target).path}?{urlencode({**kept, 'per_page': size})}"
     links = f'<{address}&page={page + 1}>; rel="next", <{address}&page={last}>; rel="last"'
-    return Answer(200, items[(page - 1) * size : page * size], {"Link": links} if page < last else {})
+    shown: object = items[(page - 1) * size : page * size]
+    if whole.under:
+        shown = {"total_count": len(items), whole.under: shown}
+    return replace(whole, value=shown, headers={"Link": links} if page < last else {})
 
 
 def _viewer(_github: "SimulatedGitHub", _request: Request, login: str, _name: str) -> Answer:
@@ -95,14 +103,42 @@ def _viewer(_github: "SimulatedGitHub", _request: Request, login: str, _name: st
 
 def _pull_requests_of_commit(github: "SimulatedGitHub", _request: Request, _login: str, commit: str) -> Answer:
     found = [p for p in github.pull_requests.values() if github.belongs(p, commit) and not github.index_is_late]
-    return Answer(200, [github.pull_request_json(p) for p in found])
+    return Answer(200, [github.pull_request_json(p, listed=True) for p in found])
 
 
 def _pull_requests(github: "SimulatedGitHub", request: Request, _login: str, _name: str) -> Answer:
     """Newest first, which is what sorting by update comes to here."""
-    answers = [github.pull_request_json(p) for p in reversed(github.pull_requests.values())]
-    wanted = (request.query.get("state", "open"), request.query["base"])
-    return Answer(200, [one for one in answers if (one["state"], one["base"]["ref"]) == wanted])
+    answers = [github.pull_request_json(p, listed=True) for p in reversed(github.pull_requests.values())]
+    owner = github.repository.partition("/")[0]
+    wanted = {
+        "state": request.query.get("state", "open"),
+        "base": request.query.get("base"),
+        "head": request.query.get("head"),
+    }
+    found = []
+    for one in answers:
+        has = {"state": one["state"], "base": one["base"]["ref"], "head": f"{owner}:{one['head']['ref']}"}
+        if all(value in {None, has[name]} for name, value in wanted.items()):
+            found.append(one)
+    return Answer(200, found)
+
+
+def _propose(github: "SimulatedGitHub", request: Request, login: str, _name: str) -> Answer:
+    body = request.body
+    branch, base = body["head"], body["base"]
+    if not github.git("rev-list", f"refs/heads/{base}..refs/heads/{branch}"):
+        error = {"resource": "PullRequest", "code": "custom", "message": f"No commits between {base} and {branch}"}
+        return Answer(422, {"message": "Validation Failed", "errors": [error]})
+    number = github.open(branch, base, title=body["title"], author=login)
+    github.pull_requests[number].body = body.get("body", "")
+    return Answer(201, github.pull_request_json(github.pull_requests[number]))
+
+
+def _edit(github: "SimulatedGitHub", request: Request, _login: str, number: str) -> Answer:
+    pull_request = github.pull_requests[int(number)]
+    pull_request.title = request.body.get("title", pull_request.title)
+    pull_request.body = request.body.get("body", pull_request.body)
+    return Answer(200, github.pull_request_json(pull_request))
 
 
 def _pull_request(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
@@ -118,15 +154,14 @@ def _commits(github: "SimulatedGitHub", _request: Request, _login: str, number: 
     return Answer(200, github.commits_json(github.pull_requests[int(number)]))
 
 
-def _compared(github: "SimulatedGitHub", _request: Request, _login: str, span: str) -> Answer:
-    commits = github.span_json(span.replace("...", ".."))
-    counts = {"status": "ahead", "ahead_by": len(commits), "behind_by": 0, "total_commits": len(commits)}
-    return Answer(200, {**counts, "url": f"{github.url}/compare/{span}", "commits": commits, "files": []})
+def _compared(github: "SimulatedGitHub", request: Request, _login: str, span: str) -> Answer:
+    return Answer(200, github.compared_json(*span.split("...")))
 
 
 def _open_issue(github: "SimulatedGitHub", request: Request, login: str, _name: str) -> Answer:
     github.issues.append((str(request.body["title"]), str(request.body["body"])))
-    return Answer(201, {"number": 900 + len(github.issues), "user": github.user_json(login), **request.body})
+    fields = {"state": "open", "user": github.user_json(login), **request.body}
+    return Answer(201, shapes.issue(github.url, github.repository, 900 + len(github.issues), fields))
 
 
 def _files(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
@@ -134,7 +169,7 @@ def _files(github: "SimulatedGitHub", _request: Request, _login: str, number: st
 
 
 def _members(github: "SimulatedGitHub", _request: Request, _login: str, team: str) -> Answer:
-    return Answer(200, [github.user_json(login) for login in github.teams[team.replace("/teams/", "/")]])
+    return Answer(200, [github.user_json(login) for login in github.teams[team]])
 
 
 def _comments(github: "SimulatedGitHub", _request: Request, _login: str, number: str) -> Answer:
@@ -163,25 +198,33 @@ def _one_comment(github: "SimulatedGitHub", request: Request, login: str, identi
 
 def _permission(github: "SimulatedGitHub", _request: Request, _login: str, user: str) -> Answer:
     permission = github.permissions.get(user, "write")
-    return Answer(200, {"permission": permission, "role_name": permission, "user": github.user_json(user)})
+    account = {**github.user_json(user), "role_name": permission}
+    return Answer(200, {"permission": permission, "role_name": permission, "user": account})
 
 
-Route = Callable[["SimulatedGitHub", Request, str, str], Answer]
+# By the name that GitHub's description of its API gives them: method and path.
 ROUTES: Mapping[str, Route] = {
-    r"POST /graphql": _viewer,
-    r"GET {repository}/commits/(\w+)/pulls": _pull_requests_of_commit,
-    r"GET {repository}/pulls": _pull_requests,
-    r"GET {repository}/pulls/(\d+)": _pull_request,
-    r"GET {repository}/pulls/(\d+)/reviews": _reviews,
-    r"GET {repository}/pulls/(\d+)/commits": _commits,
-    r"GET {repository}/pulls/(\d+)/files": _files,
-    r"GET {repository}/compare/(\w+\.\.\.\w+)": _compared,
-    r"POST {repository}/issues": _open_issue,
-    r"GET /orgs/(.+/teams/.+)/members": _members,
-    r"GET {repository}/issues/(\d+)/comments": _comments,
-    r"POST {repository}/issues/(\d+)/comments": _create_comment,
-    r"(?:PATCH|DELETE) {repository}/issues/comments/(\d+)": _one_comment,
-    r"GET {repository}/collaborators/(.+)/permission": _permission,
+    GRAPHQL: _viewer,
+    "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls": _pull_requests_of_commit,
+    "GET /repos/{owner}/{repo}/pulls": _pull_requests,
+    "POST /repos/{owner}/{repo}/pulls": _propose,
+    "GET /repos/{owner}/{repo}/pulls/{pull_number}": _pull_request,
+    "PATCH /repos/{owner}/{repo}/pulls/{pull_number}": _edit,
+    "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews": _reviews,
+    "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits": _commits,
+    "GET /repos/{owner}/{repo}/pulls/{pull_number}/files": _files,
+    "GET /repos/{owner}/{repo}/compare/{basehead}": _compared,
+    "POST /repos/{owner}/{repo}/issues": _open_issue,
+    "GET /orgs/{org}/teams/{team_slug}/members": _members,
+    "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": _comments,
+    "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": _create_comment,
+    "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": _one_comment,
+    "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": _one_comment,
+    "GET /repos/{owner}/{repo}/collaborators/{username}/permission": _permission,
+    **github_labels.ROUTES,
+    **github_checks.ROUTES,
+    **github_runs.ROUTES,
+    **github_settings.ROUTES,
 }
 
 

@@ -1,7 +1,7 @@
 """The JSON that GitHub's REST API answers with, as far as a client of pull requests looks at it.
 
-Field names and nesting are those of GitHub's published API description (simple-user, pull-request-simple,
-pull-request-review, issue-comment); fields that cost a client nothing to miss are left out.
+Field names and nesting are those of GitHub's published API description, which every answer is held against; what it
+requires beside these fields, `tests.workflows.openapi` fills in.
 """
 
 from datetime import datetime
@@ -45,7 +45,7 @@ def user(api: str, login: str, kind: str) -> Json:
 
 
 def repository(api: str, name: str) -> Json:
-    """The part of a minimal-repository that events and pull requests carry."""
+    """A repository, as events and pull requests carry it."""
     owner, short = name.split("/")
     return {
         "id": crc32(name.encode()),
@@ -93,8 +93,6 @@ def pull_request(api: str, name: str, number: int, fields: Json) -> Json:
         "statuses_url": f"{api}/repos/{name}/statuses/{fields['head']['sha']}",
         "number": number,
         "locked": False,
-        "body": None,
-        "labels": [],
         "milestone": None,
         "assignee": None,
         "assignees": [],
@@ -105,6 +103,13 @@ def pull_request(api: str, name: str, number: int, fields: Json) -> Json:
         "draft": False,
         **fields,
     }
+
+
+def issue(api: str, name: str, number: int, fields: Json) -> Json:
+    """An issue; `fields` are what its state decides."""
+    url = f"{api}/repos/{name}/issues/{number}"
+    page = f"https://github.com/{name}/issues/{number}"
+    return {"id": 2_000_000 + number, "url": url, "html_url": page, "number": number, **fields}
 
 
 def commit(api: str, name: str, sha: str, message: str, people: tuple[tuple[Json, Json | None], ...]) -> Json:

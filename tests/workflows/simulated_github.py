@@ -16,7 +16,11 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.workflows import github_shapes as shapes
-from tests.workflows.github_api import Route, handler
+from tests.workflows.github_api import handler
+from tests.workflows.github_checks import Analysis, SimulatedCheck
+from tests.workflows.github_labels import GREY, label_json
+from tests.workflows.github_runs import SimulatedRun
+from tests.workflows.github_settings import Settings
 from tests.workflows.github_shapes import Json
 
 REPOSITORY = "example/infrastructure"
@@ -58,6 +62,11 @@ class SimulatedPullRequest:
     merged_at: datetime | None = None
     reviews: list[Review] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
+    body: str = ""
+    labels: list[str] = field(default_factory=list)
+    closed_at: datetime | None = None
+    fork: str = ""
+    """The repository that its branch is in, where that is another one."""
 
 
 @dataclass
@@ -73,6 +82,10 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     times: int = 1
     page: bytes | None = None
+
+
+class AgainstGitHubsDescription(AssertionError):
+    """A request or an answer that GitHub's published description of its API does not allow."""
 
 
 class MergeConflict(Exception):
@@ -100,9 +113,17 @@ class SimulatedGitHub:
         self.largest_page = 100
         # Right after a merge GitHub does not know a commit's pull requests yet.
         self.index_is_late = False
-        # What it answers beside its own routes; see github_settings_api.
-        self.more_routes: Mapping[str, Route] = {}
         self.requests: list[str] = []
+        # What broke GitHub's description of its API; the end of the context raises it.
+        self.violations: list[str] = []
+        # Label → colour.
+        self.labels: dict[str, str] = {}
+        self.checks: list[SimulatedCheck] = []
+        self.analyses: list[Analysis] = []
+        self.has_code_scanning = True
+        self.workflows = ["preview.yml", "apply.yml"]
+        self.runs: list[SimulatedRun] = []
+        self.settings = Settings()
         self.pull_requests: dict[int, SimulatedPullRequest] = {}
         self.lock = threading.RLock()
         self._identities = 5000
@@ -115,6 +136,8 @@ class SimulatedGitHub:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._server.shutdown()
         self._server.server_close()
+        if self.violations:
+            raise AgainstGitHubsDescription("\n".join(dict.fromkeys(self.violations)))
 
     @property
     def url(self) -> str:
@@ -180,6 +203,27 @@ class SimulatedGitHub:
             pull_request.merged_as, pull_request.merged_at = commit, _now()
             return commit
 
+    def close(self, number: int) -> None:
+        """Close it without a merge."""
+        self.pull_requests[number].closed_at = _now()
+
+    def put_label(self, number: int, name: str) -> None:
+        """Put a label on a pull request; one that the repository does not have is made."""
+        with self.lock:
+            carried = self.pull_requests[number].labels
+            self.labels.setdefault(name, GREY)
+            if name not in carried:
+                carried.append(name)
+
+    def run(self, workflow: str, branch: str, *, event: str = "push", status: str = "completed") -> SimulatedRun:
+        """Have a workflow run at the branch as it is now."""
+        with self.lock:
+            number = 1 + sum(run.workflow == workflow for run in self.runs)
+            commit = self.git("rev-parse", f"refs/heads/{branch}")
+            made = SimulatedRun(70_000 + len(self.runs), number, workflow, commit, branch, event, status)
+            self.runs.append(made)
+            return made
+
     # --- what a workflow is told -----------------------------------------------------------------
 
     def pull_request_event(self, number: int, action: str = "opened") -> Json:
@@ -210,24 +254,31 @@ class SimulatedGitHub:
     def user_json(self, login: str) -> Json:
         return shapes.user(self.url, login, "Bot" if login.endswith("[bot]") else "User")
 
-    def pull_request_json(self, pull_request: SimulatedPullRequest) -> Json:
+    def pull_request_json(self, pull_request: SimulatedPullRequest, *, listed: bool = False) -> Json:
+        """One pull request; a list says less of it."""
         self.follow(pull_request)
         merged = pull_request.merged_at
+        closed = merged or pull_request.closed_at
+        place = pull_request.fork or self.repository
         base = self.git("rev-parse", f"refs/heads/{pull_request.base}")
         fields: Json = {
-            "state": "closed" if merged else "open",
+            "state": "closed" if closed else "open",
             "title": pull_request.title,
             "user": self.user_json(pull_request.author),
             "created_at": shapes.instant(_now()),
             "updated_at": shapes.instant(_now()),
-            "closed_at": shapes.instant(merged),
+            "closed_at": shapes.instant(closed),
             "merged_at": shapes.instant(merged),
             # On an open pull request GitHub puts its own trial merge here, which is on no branch.
             "merge_commit_sha": pull_request.merged_as or "f" * 40,
-            "commits": int(self.git("rev-list", "--count", f"{self._before(pull_request)}..{pull_request.head}")),
-            "head": shapes.branch_end(self.url, self.repository, pull_request.branch, pull_request.head),
+            "body": pull_request.body,
+            "labels": [label_json(self, name) for name in pull_request.labels],
+            "head": shapes.branch_end(self.url, place, pull_request.branch, pull_request.head),
             "base": shapes.branch_end(self.url, self.repository, pull_request.base, base),
         }
+        if not listed:
+            commits = int(self.git("rev-list", "--count", f"{self._before(pull_request)}..{pull_request.head}"))
+            fields |= {"commits": commits, "comments": len(pull_request.comments), "merged": merged is not None}
         return shapes.pull_request(self.url, self.repository, pull_request.number, fields)
 
     def review_json(self, pull_request: SimulatedPullRequest, review: Review, identity: int) -> Json:
@@ -262,6 +313,20 @@ class SimulatedGitHub:
             }
             for row in rows
         ]
+
+    def compared_json(self, base: str, head: str) -> Json:
+        """What `head` has and `base` has not. Two commits of one line: they meet in the older."""
+        commits = self.span_json(f"{base}..{head}")
+        [before] = self.span_json(f"{base}^!")
+        return {
+            "url": f"{self.url}/repos/{self.repository}/compare/{base}...{head}",
+            "base_commit": before,
+            "merge_base_commit": before,
+            "status": "ahead" if commits else "identical",
+            "ahead_by": len(commits),
+            "total_commits": len(commits),
+            "commits": commits,
+        }
 
     def _person(self, name: str, address: str) -> tuple[Json, Json | None]:
         """How a commit names a person, and the account that the address belongs to."""

@@ -139,7 +139,7 @@ def test_each_job_of_a_preview_runs_one_verb_and_hands_over_to_the_next(wired: W
     assert preview["arguments"][:-4] == ["preview", *change]
     assert preview["arguments"][-4::2] == ["--leg", "--output"]
     assert json.loads(preview["arguments"][-3]) == ["shop/dev"]
-    assert review["arguments"] == ["review", *change, "previews"]
+    assert review["arguments"] == ["review", *change, "--report", "report.html", "previews"]
     assert review["previews"] == ["previews/preview-1/preview.json"]
     assert {one["head"] for one in (matrix, preview, review)} == {head}
 
@@ -168,7 +168,7 @@ def test_a_merge_queue_is_previewed_and_judged(wired: Wired) -> None:
     [matrix], [preview], [review] = wired.given("matrix"), wired.given("preview"), wired.given("review")
     base = wired.github.git("rev-parse", "main")
     assert matrix["arguments"] == ["matrix", "--queued", f"refs/heads/gh-readonly-queue/main/pr-{number}-{base}"]
-    assert review["arguments"][-2:] == ["--queued", "previews"]
+    assert "--queued" in review["arguments"]
     merge = wired.github.git("rev-parse", f"gh-readonly-queue/main/pr-{number}-{base}")
     assert {one["head"] for one in (matrix, preview, review)} == {merge}
 

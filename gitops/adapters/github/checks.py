@@ -14,6 +14,9 @@ if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s
 # docs.github.com, "Create a check run": a request takes 50 annotations, a summary 65,535 characters.
 ANNOTATIONS_AT_ONCE = 50
 LONGEST_TEXT = 65_535
+# "Create a check run", of an annotation: its title is in characters, its message 64 KB.
+LONGEST_TITLE = 255
+LONGEST_MESSAGE_BYTES = 64_000
 
 
 class GitHubChecks:
@@ -47,7 +50,9 @@ class GitHubChecks:
     def findings(self, commit: str, ref: str, sarif: bytes) -> None:
         """Upload the document; what is not violated any more is closed by GitHub, for each tool and category."""
         body = {"commit_sha": commit, "ref": ref, "sarif": base64.b64encode(gzip.compress(sarif)).decode()}
-        with self._client.asking("to take findings for code scanning", needs="security-events: write"):
+        needs = "security-events: write"
+        also = "code scanning, which a private repository has with GitHub Code Security only"
+        with self._client.asking("to take findings for code scanning", needs=needs, also=also):
             address = f"/repos/{self._client.name}/code-scanning/sarifs"
             self._client.github.requester.requestJsonAndCheck("POST", address, input=body)
 
@@ -55,4 +60,9 @@ class GitHubChecks:
 def _remark(one: Annotation) -> dict[str, Any]:
     first, last = one.lines
     made = {"path": one.path, "start_line": first, "end_line": last, "annotation_level": one.level.value}
-    return {**made, "title": one.title[:255], "message": one.message}
+    title, message = one.title, one.message
+    if len(title) > LONGEST_TITLE:
+        title, message = f"{len(title)} characters of title: see below", f"{title}\n\n{message}"
+    if len(message.encode()) > LONGEST_MESSAGE_BYTES:
+        message = f"{len(message):,} characters, which is more than a remark can hold: see the command's own output."
+    return {**made, "title": title, "message": message}

@@ -103,10 +103,10 @@ class Client:
         return str(answer["data"]["viewer"]["login"])
 
     @contextmanager
-    def asking(self, question: str, *, needs: str) -> Iterator[None]:
+    def asking(self, question: str, *, needs: str, also: str = "") -> Iterator[None]:
         """Turn what PyGithub and its HTTP client raise into one CodeHostFailed that says what was asked.
 
-        `question` completes "asked GitHub …"; `needs` is the permission of the token that this takes.
+        `question` completes "asked GitHub …"; `needs` is the permission of the token that this takes, `also` what else.
         """
         from github import GithubException
         from github.GithubException import BadAttributeException
@@ -116,7 +116,7 @@ class Client:
         try:
             yield
         except GithubException as error:
-            raise _answer(asked, error, needs) from error
+            raise _answer(asked, error, f"`{needs}`{f' and {also}' if also else ''}") from error
         except RequestException as error:
             raise failure(
                 f"{asked}: {self._api} cannot be reached ({type(error).__name__})",
@@ -145,11 +145,11 @@ def _answer(asked: str, error: "GithubException", needs: str) -> CodeHostFailed:
     if error.status == 429 or headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers:
         return failure(message, hint=f"the token's rate limit is used up; run the command again {_reset(headers)}")
     if error.status == 403:
-        return failure(message, hint=f"the token lacks a permission; this needs `{needs}`", retryable=False)
+        return failure(message, hint=f"the token lacks a permission; this needs {needs}", retryable=False)
     if error.status in (404, 410):
         return failure(
             message,
-            hint=f"it does not exist, or the token may not see it; this needs `{needs}` on the repository",
+            hint=f"it does not exist, or the token may not see it; this needs {needs} on the repository",
             retryable=False,
         )
     if error.status >= 500:

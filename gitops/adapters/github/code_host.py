@@ -19,6 +19,7 @@ LATELY_CLOSED = 100  # one page
 DECISIVE = frozenset({"APPROVED", "CHANGES_REQUESTED", "DISMISSED"})
 # GitHub's own name for the author of what a deleted account left behind.
 DELETED_ACCOUNT = "ghost"
+LABEL_COLOUR = "5319e7"
 MAY_WRITE = frozenset({"admin", "write"})
 # The committer of what is merged or edited on the web site, whoever pressed the button.
 WEB_SITE = "web-flow"
@@ -92,8 +93,7 @@ class GitHub:
     def labelled(self, label: str) -> tuple[PullRequest, ...]:
         """The open pull requests with that label."""
         with self._client.asking(f"which pull requests are labelled {label!r}", needs="pull-requests: read"):
-            issues = self._client.repository.get_issues(state="open", labels=[label])
-            found = [one.as_pull_request() for one in issues if one.pull_request]
+            # By the list of pull requests: that of issues, which can be asked for a label, has no commits.
             return tuple(
                 PullRequest(
                     number=one.number,
@@ -104,7 +104,8 @@ class GitHub:
                     labels=tuple(sorted(given.name for given in one.labels)),
                     from_fork=_is_from_fork(one),
                 )
-                for one in found
+                for one in self._client.repository.get_pulls(state="open")
+                if label in {given.name for given in one.labels}
             )
 
     def reply(self, number: int, body: str) -> None:
@@ -117,10 +118,23 @@ class GitHub:
         with self._client.asking(f"to label pull request {number}", needs="pull-requests: write"):
             issue = self._client.repository.get_issue(number)
             there = {one.name for one in issue.get_labels()}
-            for name in sorted(set(wanted) - there):
-                issue.add_to_labels(name)
+            if missing := sorted(set(wanted) - there):
+                for name in missing:
+                    self._make_label(name)
+                address = f"/repos/{self._client.name}/issues/{number}/labels"
+                self._client.github.requester.requestJsonAndCheck("POST", address, input={"labels": missing})
             for name in sorted((set(ours) - set(wanted)) & there):
                 issue.remove_from_labels(name)
+
+    def _make_label(self, name: str) -> None:
+        """Have the repository know a label; one that it knows keeps its colour."""
+        from github import GithubException
+
+        try:
+            self._client.repository.create_label(name, LABEL_COLOUR)
+        except GithubException as error:
+            if error.status != 422:  # it is there already
+                raise
 
     def propose(self, branch: str, base: str, title: str, body: str) -> int:
         """The open pull request of these branches, new or brought up to date."""

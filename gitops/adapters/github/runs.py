@@ -34,7 +34,8 @@ class GitHubRuns:
                     hint="wait for its end",
                     retryable=False,
                 )
-            newest.rerun()
+            # PyGithub's own method does not say whether it was refused.
+            self._client.github.requester.requestJsonAndCheck("POST", newest.rerun_url)
             return str(newest.html_url)
 
     def has_ended(self, run: str) -> bool | None:

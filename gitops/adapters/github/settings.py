@@ -19,6 +19,11 @@ _CLASSIC = "branch protection"
 # GitHub's own numbers of the roles that a repository always has.
 _ROLES = {1: "read", 2: "maintain", 3: "triage", 4: "write", 5: "admin"}
 
+# GitHub's description of its API does not have the field, so a server may well leave it out.
+_BYPASS_NOT_TOLD = Unread(
+    "this server does not tell whether administrators may go past the reviewers", "look at it: Settings, Environments"
+)
+
 Json = dict[str, Any]
 
 
@@ -151,8 +156,7 @@ class GitHubSettings:
             branches=branches,
             protected_branches=bool(policy and policy["protected_branches"]),
             reviewers=reviewers,
-            # Left out by older servers, which always let administrators past.
-            admins_bypass=bool(one.get("can_admins_bypass", True)),
+            admins_bypass=one.get("can_admins_bypass", _BYPASS_NOT_TOLD),
             variables=self._variables(name, shared),
         )
 
@@ -182,10 +186,9 @@ class GitHubSettings:
         """The variables that every job gets, before those of its environment: the organization's, the repository's."""
         try:
             with self._client.asking("for the repository's variables", needs=_VARIABLES):
-                place = f"{self._place}/actions/organization-variables"
-                status, _, _ = self._client.github.requester.requestJson("GET", place)
-                # A person's repository has no organization.
-                organization = {} if status == 404 else self._named(place)
+                # A person's repository has no organization to ask.
+                person = self._get(self._place)["owner"]["type"] == "User"
+                organization = {} if person else self._named(f"{self._place}/actions/organization-variables")
                 return {**organization, **self._named(f"{self._place}/actions/variables")}
         except CodeHostFailed as error:
             return Unread(error.message, error.hint)

@@ -13,18 +13,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.workflows.github_api import GRAPHQL, ROUTES
+
 PACKAGE = "@octokit/openapi@23.0.2"
 SHA512 = "pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg=="
 MEMBER = "package/generated/api.github.com.json"
 EXTRACT = Path(__file__).with_name("github.json")
-OPERATIONS = Path(__file__).with_name("operations.txt")
 _WORDS = ("description", "example", "examples", "externalDocs", "summary", "tags", "title", "deprecated")
 
 
 def renew() -> None:
     """Fetch, check, extract. Raises SystemExit for another hash, or an operation that GitHub does not describe."""
     description = _description()
-    wanted = [line.split() for line in OPERATIONS.read_text(encoding="utf-8").splitlines() if line]
+    wanted = [name.split() for name in sorted({*ROUTES} - {GRAPHQL})]
     paths: dict[str, dict[str, Any]] = {}
     for method, path in wanted:
         if path not in description["paths"] or method.lower() not in description["paths"][path]:
