@@ -4,7 +4,7 @@ The one place that knows the names; the tests compare it with the workflow files
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ from gitops.config import Config
 
 FOLDER = ".github/workflows"
 PREVIEWS, APPLIES = "preview.yml", "apply.yml"
-PROPOSING_VERBS = ("promote", "rollback", "drift")
+PROPOSING_VERBS = ("promote", "rollback")
 """Verbs that open pull requests, which a workflow's token may only where the repository lets it."""
 
-_VERB = r"\bgitops (?:-C \S+ )?{verb}\b"
+_VERB = r"\bgitops (?:-C \S+ )?{verb}(?![\w-])"
 _PINNED = re.compile(r"\./.*|[^@\s]+@[0-9a-f]{40}|docker://[^@\s]+@sha256:[0-9a-f]{64}")
 
 
@@ -110,7 +110,7 @@ def _steps(value: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
         yield from (step for step in steps or () if isinstance(step, dict))
 
 
-def adapted(text: str, action: Action, ours: Collection[str], theirs: Collection[str]) -> str:
+def adapted(text: str, action: Action, ours: Sequence[str], theirs: Sequence[str]) -> str:
     """A workflow of this repository for another one: the action by commit, its own branches in place of `ours`.
 
     Remarks that name our documents name their addresses at that commit.
@@ -121,9 +121,18 @@ def adapted(text: str, action: Action, ours: Collection[str], theirs: Collection
         # Only where programs run: a job that needs the environment alone imports none.
         steps = rf"(?m)^( *)uses: {re.escape(uses)}\n\1with:\n(?! *for: environment$)"
         text = re.sub(steps, lambda found: f"{found[0]}{found[1]}  requirements: {action.requirements}\n", text)
-    written = f"[{', '.join(map(scalar, theirs))}]"
-    text = re.sub(rf"\[{', '.join(map(re.escape, ours))}\]", lambda _: written, text)
+    text = re.sub(r"(?<=branches: )\[([^\]]*)\]", lambda found: _translated(found[1], ours, theirs), text)
     return re.sub(r"(?<![\w/.-])docs/[\w./-]+\.md", lambda found: f"{action.documents}/{found[0]}", text)
+
+
+def _translated(names: str, ours: Sequence[str], theirs: Sequence[str]) -> str:
+    """All of our branches are all of theirs; one alone is the one in its place in the order, or their last."""
+    named = names.split(", ")
+    if not set(named) <= set(ours):
+        return f"[{names}]"
+    placed = [theirs[min(ours.index(one), len(theirs) - 1)] for one in named]
+    written = theirs if set(named) == set(ours) else dict.fromkeys(placed)
+    return f"[{', '.join(map(scalar, written))}]"
 
 
 def scalar(name: str) -> str:

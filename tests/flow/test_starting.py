@@ -77,6 +77,29 @@ def test_a_workflow_uses_the_action_by_commit_and_listens_to_the_branches() -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "becomes"),
+    [
+        ("[main, staging, prod]", "[trunk, live]"),
+        ("[main]", "[trunk]"),
+        ("[staging, prod]", "[live]"),
+        ("[release/*]", "[release/*]"),
+        ("[main, release]", "[main, release]"),
+    ],
+)
+def test_a_list_of_some_of_our_branches_becomes_those_in_their_place(written: str, becomes: str) -> None:
+    text = f"    branches: {written} # why\n    types: [opened]\n"
+    made = workflows.adapted(text, Action(ACTION, "1.0.0"), ["main", "staging", "prod"], ["trunk", "live"])
+    assert made == f"    branches: {becomes} # why\n    types: [opened]\n"
+
+
+def test_a_verb_is_not_another_that_begins_alike() -> None:
+    text = b"jobs: {one: {steps: [{run: gitops review-stack up}]}}\n"
+    assert not workflows.runs(text, "review")
+    assert workflows.runs(text, "review-stack")
+    assert workflows.is_pipelines(text)
+
+
 def test_a_requirements_file_is_named_where_programs_run() -> None:
     text = (
         "      - name: x\n        uses: ./\n        with:\n          aws-role: y\n"
