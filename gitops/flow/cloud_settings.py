@@ -1,6 +1,6 @@
 """The promise's ground in the cloud: who may take the pipeline's roles, how the state is kept, how secrets are."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,35 +36,39 @@ class StackSettings:
 
 
 def roles(
-    environments: Mapping[str, JobEnvironment] | Unread,
+    everywhere: Mapping[str, JobEnvironment] | Unread,
     trusts: Mapping[str, RoleTrust | Unread],
     repository: str | Unread,
     config: Config,
 ) -> Iterator[Finding]:
-    """The role that each environment's variables name: its own for previews, and taken from that environment only."""
-    if isinstance(environments, Unread):
+    """The role that each environment's variables name: applies have theirs alone, taken from that environment only.
+
+    `everywhere` are all environments of the repository, also those that are not the pipeline's.
+    """
+    if isinstance(everywhere, Unread):
         yield not_checked(About.TRUST, "roles in AWS", Unread("the environments that name them could not be read"))
         return
-    several = config.apply_runners > 1
-    for one in config.environments:
-        previews = workflows.preview_environment(one.branch)
-        applies = workflows.apply_environments(one.branch, several=several)
-        yield from _apart(environments, previews, applies)
-        for name in (*applies, previews):
-            if name in environments:
-                yield from _trust(environments, name, trusts, repository)
+    ours = {name: everywhere[name] for name in workflows.environments(config) if name in everywhere}
+    yield from _apart(everywhere, [name for name, only in workflows.environments(config).items() if only])
+    for name in ours:
+        yield from _trust(ours, name, trusts, repository)
 
 
-def _apart(environments: Mapping[str, JobEnvironment], previews: str, applies: tuple[str, ...]) -> Iterator[Finding]:
-    """Whether a preview has another role than the applies: it runs a program that nobody has reviewed yet."""
-    known = {name: _variable(environments, name, ROLE) for name in (previews, *applies) if name in environments}
-    reading = known.get(previews)
-    if isinstance(reading, str) and reading:
-        if same := [name for name in applies if known.get(name) == reading]:
-            text = f"previews take the role of {listed(same)}: an unreviewed program could change everything"
-            yield Finding(About.ROLES, previews, State.MISSING, text, f"give {previews} a role that only reads")
+def _apart(everywhere: Mapping[str, JobEnvironment], applies: Sequence[str]) -> Iterator[Finding]:
+    """Whether no other job takes the role of an apply: a preview's runs a program that nobody has reviewed yet."""
+    roles = {name: _variable(everywhere, name, ROLE) for name in everywhere}
+    writing = {role: name for name, role in roles.items() if name in applies and isinstance(role, str) and role}
+    for name, role in roles.items():
+        if name in applies or not role:
+            continue
+        if isinstance(role, Unread):
+            yield not_checked(About.ROLES, name, role)
+        elif role in writing:
+            text = f"takes the role of {writing[role]}: what nobody has reviewed could change everything"
+            fix = f"give {name} another role, for previews one that only reads"
+            yield Finding(About.ROLES, name, State.MISSING, text, fix)
         else:
-            yield passed(About.ROLES, previews, "previews have a role of their own")
+            yield passed(About.ROLES, name, "has another role than the applies")
 
 
 def _trust(
@@ -207,9 +211,9 @@ def _backend(address: str, subject: str, buckets: Mapping[str, BucketSettings | 
         text = f"{shown} keeps no old versions: an overwritten state is lost"
         yield Finding(About.STATE_BACKEND, subject, State.MISSING, text, fix, KeepVersions(address))
     if not bucket.encrypted:
-        yield Finding(
-            About.STATE_BACKEND, subject, State.MISSING, f"{shown} is not encrypted", f"{api}-bucket-encryption"
-        )
+        rules = '{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms"}}]}'
+        fix = f"{api}-bucket-encryption --bucket {name} --server-side-encryption-configuration '{rules}'"
+        yield Finding(About.STATE_BACKEND, subject, State.MISSING, f"{shown} is not encrypted", fix)
     if not bucket.private:
         blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
         configuration = ",".join(f"{one}=true" for one in blocks)

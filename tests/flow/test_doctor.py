@@ -337,10 +337,17 @@ def test_a_trust_policy_that_lets_others_in_or_not_us_does_not_pass(policy: dict
     assert judged(policy) is State.MISSING
 
 
-def test_previews_that_take_the_applies_role_are_told() -> None:
-    role = "arn:aws:iam::123456789012:role/prod"
-    facts = with_environment("preview-prod", variables={"PULUMI_BACKEND_URL": STATE, "AWS_ROLE": role})
-    assert (About.ROLES, "preview-prod") in found(facts, State.MISSING)
+@pytest.mark.parametrize("name", ["preview-prod", "preview-main", "review", "pages"])
+def test_another_job_that_takes_an_applies_role_is_told(name: str) -> None:
+    variables = {"PULUMI_BACKEND_URL": STATE, "AWS_ROLE": "arn:aws:iam::123456789012:role/prod"}
+    facts = sound()
+    assert not isinstance(facts.environments, Unread)
+    others = {**facts.environments, name: JobEnvironment(name, variables=variables)}
+    assert (About.ROLES, name) in found(replace(facts, environments=others), State.MISSING)
+
+
+def test_a_job_whose_role_is_not_known_is_not_taken_to_have_another() -> None:
+    assert (About.ROLES, "preview-main") in found(with_environment("preview-main", variables=UNREAD), State.NOT_CHECKED)
 
 
 def test_roles_that_nobody_could_ask_for_are_not_checked() -> None:
