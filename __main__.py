@@ -1,6 +1,10 @@
-"""What Pulumi runs: builds the environment that the selected stack is named after, from `stacks/<stack>.py`."""
+"""What Pulumi runs: builds the environment that the selected stack is named after, from `stacks/<stack>.py`.
+
+A pull request's own stack, `review-<number>`, is built by `stacks/review.py`.
+"""
 
 import importlib
+import re
 from pathlib import Path
 
 import pulumi
@@ -10,7 +14,10 @@ STACKS = Path(__file__).parent / "stacks"
 
 def main() -> None:
     """Build `stacks.<stack>`; an unknown stack ends the run with the list of known ones."""
-    stack = pulumi.get_stack()
+    _build("review" if re.fullmatch(r"review-\d+", pulumi.get_stack()) else pulumi.get_stack())
+
+
+def _build(stack: str) -> None:
     # Looked up among the files, not by trying the import: an import error inside a stack's module must stay visible.
     if not (STACKS / f"{stack}.py").is_file():
         raise pulumi.RunError(_unknown(stack))

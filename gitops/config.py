@@ -14,6 +14,7 @@ from gitops import gates
 from gitops.errors import ConfigError, UsageError
 from gitops.gates import Approvals, Expression, Gate, RawApprovals, RawGate, seconds
 from gitops.model import Stack
+from gitops.review_stacks import RawReviewStacks, ReviewStacks, problems_of_review_stacks, review_stacks_of
 
 __all__ = ["FILE", "LEDGER_BRANCH", "Config", "Environment", "parse", "seconds"]
 
@@ -55,7 +56,7 @@ class Config:
     The ledger's branch is not to be chosen: a change could name an empty one. `ledger_signers` is the path of the file
     that lists who may sign records, empty for unsigned ones. `packs` maps each policy
     pack's path in the repository to the line that names it. On how many machines a preview and an apply are spread is
-    at most `preview_runners` and `apply_runners`.
+    at most `preview_runners` and `apply_runners`. `review_stacks` is None where there are none.
     """
 
     environments: tuple[Environment, ...]
@@ -64,6 +65,7 @@ class Config:
     packs: Mapping[str, int | None] = field(default_factory=dict)
     preview_runners: int = 20
     apply_runners: int = 1
+    review_stacks: ReviewStacks | None = None
 
     def environment(self, name: str) -> Environment:
         """The environment of that name. Raises UsageError, naming those there are."""
@@ -141,6 +143,7 @@ class _RawConfig(msgspec.Struct, forbid_unknown_fields=True):
     lease: _RawLease = msgspec.field(default_factory=_RawLease)
     policy: _RawPolicy = msgspec.field(default_factory=_RawPolicy)
     runners: _RawRunners = msgspec.field(default_factory=_RawRunners)
+    review_stacks: RawReviewStacks | None = None
 
 
 def parse(content: bytes, file: str = FILE) -> Config:
@@ -170,6 +173,7 @@ def parse(content: bytes, file: str = FILE) -> Config:
         packs={path: lines.get(f"policy.packs[{index}]") for index, path in enumerate(raw.policy.packs)},
         preview_runners=raw.runners.preview,
         apply_runners=raw.runners.apply,
+        review_stacks=review_stacks_of(raw.review_stacks),
     )
 
 
@@ -196,6 +200,7 @@ def _problems(raw: _RawConfig) -> Iterator[tuple[str, str]]:
         yield from _problems_of(environment, key, owners)
         yield from gates.problems_of_approvals(environment.approvals, f"{key}.approvals")
         yield from gates.problems_of_gate(environment.gate, f"{key}.gate", first=index == 0)
+    yield from problems_of_review_stacks(raw.review_stacks, [(one.name, one.stacks) for one in raw.environments])
     if ("branch", LEDGER_BRANCH) in owners:
         yield f"{owners['branch', LEDGER_BRANCH]}.branch", f"{LEDGER_BRANCH!r} is the ledger's own branch"
 

@@ -26,6 +26,7 @@ from gitops.ports import (
     EngineWriter,
     HostSettingsReader,
     HostSettingsWriter,
+    Issues,
     Leases,
     LedgerReader,
     LedgerWriter,
@@ -175,6 +176,17 @@ class Context:
         from gitops.adapters.github.code_host import GitHub
 
         return GitHub(self._github)
+
+    @cached_property
+    def issues(self) -> Issues:
+        """The code host's issues. Raises UsageError for a host that we do not know."""
+        if self._local_host:
+            from gitops.adapters.local_issues import LocalIssues
+
+            return LocalIssues(self._local_host.remote)
+        from gitops.adapters.github.issues import GitHubIssues
+
+        return GitHubIssues(self._github)
 
     @cached_property
     def checks(self) -> Checks:

@@ -16,6 +16,7 @@ from gitops.model import (
     BucketSettings,
     Change,
     CheckReport,
+    Comment,
     Commit,
     CutOff,
     EngineRun,
@@ -90,7 +91,8 @@ class RepositoryReader(Protocol):
 class Preview:
     """What one preview found: the run, the state it started from, and the versions that took part.
 
-    `digest_key` tells apart the keys that secrets are digested with; empty where there are none.
+    `digest_key` tells apart the keys that secrets are digested with; empty where there are none. `outputs` are the
+    stack's after an apply, as the engine writes them: secrets encrypted, unknown values as its own marks.
     """
 
     run: EngineRun
@@ -98,6 +100,19 @@ class Preview:
     versions: Mapping[str, str]
     digest_key: str = ""
     graph: ResourceGraph = field(default_factory=ResourceGraph)
+    outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A stack that another reads: its project's folder in a checkout, and its outputs as a preview proposes them.
+
+    `outputs` are written as in `Preview.outputs`; None: they stay as they are in its state.
+    """
+
+    stack: Stack
+    folder: Path
+    outputs: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +143,14 @@ class EngineReader(Protocol):
         plan is saved. Raises EngineFailed with the diagnostics, also when something cannot be read.
         """
 
+    def preview_after(
+        self, folder: Path, stack: Stack, upstream: Sequence[Upstream], packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
+        """Preview a stack as if those that it reads had these outputs already; no state is written.
+
+        `upstream` is what the program is known to read. Raises EngineFailed as `preview` does.
+        """
+
     def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
         """What the rules of the packs say of themselves for a stack. Raises EngineFailed for a pack that does not."""
 
@@ -139,6 +162,9 @@ class EngineReader(Protocol):
 
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """The stack's outputs, secrets masked."""
+
+    def stacks(self, folder: Path) -> tuple[str, ...]:
+        """The names of the project's stacks in the state backend, in Git or not. Raises EngineFailed."""
 
     def unsettled(
         self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
@@ -166,6 +192,19 @@ class EngineWriter(Protocol):
 
         `must_stop` is asked all the while: as soon as it gives a reason, the running operations are finished, the
         rest is left, and the reason is raised.
+        """
+
+    def destroy(
+        self,
+        folder: Path,
+        stack: str,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> None:
+        """Delete all that the stack has, and then the stack itself; one that does not exist is nothing to do.
+
+        The program is not run. Raises EngineFailed, also for what is protected; what was deleted until then is out of
+        the state. `must_stop` as in `apply`.
         """
 
     def settle(
@@ -299,6 +338,12 @@ class CodeHostReader(Protocol):
     def may_write(self, login: str) -> bool:
         """Whether this account may push to the repository; an account that is gone may not. Raises CodeHostFailed."""
 
+    def find_comment(self, number: int, comment: int) -> Comment | None:
+        """A comment below the pull request as it stands there now; None where there is none (any more) of that id.
+
+        Raises CodeHostFailed.
+        """
+
     def labelled(self, label: str) -> tuple[PullRequest, ...]:
         """The open pull requests that carry a label, without their approvals and people. Raises CodeHostFailed."""
 
@@ -323,6 +368,16 @@ class CodeHostWriter(Protocol):
 
     def announce(self, title: str, body: str) -> None:
         """Tell everybody who follows the repository, in Markdown. Raises CodeHostFailed."""
+
+
+class Issues(Protocol):
+    """The code host's issues."""
+
+    def keep_issue(self, marker: str, title: str, body: str | None) -> None:
+        """Keep exactly one open issue of ours whose text begins with `marker`: opened, or brought up to date.
+
+        Without a body, close it where there is one. Raises CodeHostFailed.
+        """
 
 
 class Checks(Protocol):

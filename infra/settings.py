@@ -130,11 +130,15 @@ class LegacySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything one stack is configured with. `eks` is None where the cluster is an existing one, and vice versa."""
+    """Everything one stack is configured with. `eks` is None where the cluster is an existing one, and vice versa.
+
+    `delivery_prefix` starts the names of the roles that deliver it and of their boundary.
+    """
 
     owner: str
     cost_centre: str
     name_prefix: str
+    delivery_prefix: str
     aws: AwsSettings
     network: NetworkSettings
     watch: WatchSettings
@@ -170,6 +174,7 @@ def parse(project: str, stack: str, values: Mapping[str, str]) -> Settings:
         owner=raw.text("owner"),
         cost_centre=raw.text("costCentre"),
         name_prefix=raw.text("namePrefix"),
+        delivery_prefix=raw.optional("deliveryPrefix") or raw.optional("namePrefix") or "",
         aws=aws_settings(raw),
         network=NetworkSettings(
             cidr=raw.text("vpcCidr"),

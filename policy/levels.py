@@ -1,8 +1,9 @@
 """Which finding stops a deploy, by environment; `levels.yaml` says it."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from fnmatch import fnmatchcase
 
 from policy.files import Entry, parse
 from policy.rule import Severity
@@ -33,13 +34,19 @@ class Environment:
 
 @dataclass(frozen=True)
 class Levels:
-    """The levels of all environments, which are called like their stacks."""
+    """The levels of all environments, which are called like their stacks.
+
+    `like` has patterns of stacks that are judged as one of them; a stack of an environment's own name is its own.
+    """
 
     environments: Mapping[str, Environment]
+    like: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, rule: str, severity: Severity, environment: str | None) -> Level:
         """The level of a rule in an environment; the strictest of all where the environment is not one of these."""
-        known = self.environments.get(environment or "")
+        name = environment or ""
+        model = next((one for pattern, one in self.like.items() if fnmatchcase(name, pattern)), name)
+        known = self.environments.get(name) or self.environments.get(model)
         if known is not None:
             return known.of(rule, severity)
         return max((one.of(rule, severity) for one in self.environments.values()), key=_ORDER.index)
@@ -47,11 +54,15 @@ class Levels:
 
 def read(text: str, file: str, rules: Collection[str]) -> Levels:
     """The levels that a file says. Raises `FileError`, with line and key."""
-    top = parse(text, file).mapping(required=("environments",))
+    top = parse(text, file).mapping(required=("environments",), optional=("like",))
     found = top["environments"].mapping(optional=None)
     if not found:
         raise top["environments"].error("must name an environment")
-    return Levels({name: _environment(entry, rules) for name, entry in found.items()})
+    like = top["like"].mapping(optional=None) if "like" in top else {}
+    return Levels(
+        {name: _environment(entry, rules) for name, entry in found.items()},
+        {pattern: entry.one_of(found) for pattern, entry in like.items()},
+    )
 
 
 def _environment(entry: Entry, rules: Collection[str]) -> Environment:

@@ -53,7 +53,7 @@ def build_foundation(data: Data) -> Foundation:
     """Read the running stack's configuration, and build its keys and its network."""
     settings = configuration.load()
     prefix, account, region = settings.name_prefix, settings.aws.account_id, settings.aws.region
-    delivery = DeliveryNames(name_prefix=prefix, account_id=account)
+    delivery = DeliveryNames(name_prefix=settings.delivery_prefix, account_id=account)
     provider = aws_provider(settings.aws, owner=settings.owner, cost_centre=settings.cost_centre)
     holds_data = pulumi.ResourceOptions(providers=[provider], protect=data.value)
 

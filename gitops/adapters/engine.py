@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters import leftovers, plugins, policy_packs, repair, scratch
+from gitops.adapters import leftovers, plugins, policy_packs, proposed, repair, scratch
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
-from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
+from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, project_name, stack_settings
 from gitops.errors import EngineFailed, Interrupted
 from gitops.flow import graph, options, policies, reuse, values
 from gitops.flow import plan as plans
@@ -38,7 +38,7 @@ from gitops.model import (
     Stack,
     StartState,
 )
-from gitops.ports import Preview, RunnablePack, SavedPlan
+from gitops.ports import Preview, RunnablePack, SavedPlan, Upstream
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent
@@ -111,7 +111,7 @@ class PulumiEngine:
                 if deployment:
                     raise
                 work = replace(work, process=self._process.with_backend(private.as_uri()))
-                work.process.must(folder, ["stack", "init", stack], f"create {stack} in a scratch backend")
+                _create(work.process, folder, stack, f"create {stack} in a scratch backend")
                 found = self._events(work, output=told)
             if found.violates:
                 # Pulumi has saved no plan. What its events do not tell of the changes, a run without packs does; one
@@ -121,7 +121,7 @@ class PulumiEngine:
                 arguments[arguments.index("--save-plan") + 1] = str(saved)
                 self._events(replace(work, arguments=arguments, packs=()), output=told)
             document: Mapping[str, Any] = json.loads(saved.read_bytes())
-            # Only what the program asks for is read from the saved plan. It repeats the state as well, encrypted anew.
+            # Of the saved plan, what the program asks for; it repeats the state as well, encrypted anew.
             goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
             digests = {**hashing.result(), **self._secrets.of(work.process, folder, stack, *goals)}
             asked = options.asked(json.loads(told.read_bytes()))
@@ -148,7 +148,18 @@ class PulumiEngine:
             },
             digest_key=digests.get(KEY, ""),
             graph=graph.read(deployment, document),
+            outputs=proposed.outputs_in_plan(document),
         )
+
+    def preview_after(
+        self, folder: Path, stack: Stack, upstream: Sequence[Upstream], packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
+        """See `EngineReader.preview_after`."""
+        with proposed.backend(self._process, self._export, Upstream(stack, folder), upstream) as process:
+            there = PulumiEngine(process)
+            # What these know holds on any backend.
+            there._secrets, there._installed = self._secrets, self._installed
+            return there.preview(folder, stack.name, packs=packs)
 
     def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
         """See `EngineReader.rules`."""
@@ -184,12 +195,38 @@ class PulumiEngine:
     ) -> EngineRun:
         """See `EngineWriter.apply`."""
         if (folder, stack) not in self._created and not self._export(folder, stack):
-            self._process.must(folder, ["stack", "init", stack], f"create stack {stack}")
+            _create(self._process, folder, stack, f"create stack {stack}")
         # Without --refresh the engine silently leaves out what the plan mends of live drift.
         arguments = ["up", "--refresh", "--stack", stack, "--plan", str(plan.file), "--skip-preview", "--yes"]
         arguments += policy_packs.arguments(plan.packs)
         work = _Work(self._process, folder, arguments, f"apply the plan to stack {stack}", plan.packs)
         return self._events(work, on_progress, must_stop).run()
+
+    def stacks(self, folder: Path) -> tuple[str, ...]:
+        """See `EngineReader.stacks`."""
+        finished = self._process.run(folder, ["stack", "ls", "--json"])
+        if finished.code == 0:
+            return tuple(sorted(str(one.get("name", "")).rsplit("/", 1)[-1] for one in json.loads(finished.output)))
+        found = leftovers.stacks_by_files(leftovers.backend_of(self._process), project_name(folder))
+        if found is None:
+            raise failure("list the stacks in the state backend", finished)
+        return found
+
+    def destroy(
+        self,
+        folder: Path,
+        stack: str,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> None:
+        """See `EngineWriter.destroy`."""
+        if not self._export(folder, stack):
+            return
+        arguments = ["destroy", "--stack", stack, "--skip-preview", "--yes"]
+        self._events(_Work(self._process, folder, arguments, f"destroy stack {stack}"), on_progress, must_stop)
+        # Not `destroy --remove`: that would also take the stack's config file out of the folder.
+        self._process.must(folder, ["stack", "rm", stack, "--yes", "--preserve-config"], f"remove stack {stack}")
+        self._created.discard((folder, stack))
 
     def unsettled(
         self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
@@ -272,8 +309,17 @@ class PulumiEngine:
         return {}
 
     def _exists(self, folder: Path, stack: str) -> bool:
-        listed = self._process.must(folder, ["stack", "ls", "--json"], "list the stacks in the state backend")
-        return any(str(entry.get("name", "")).rsplit("/", 1)[-1] == stack for entry in json.loads(listed))
+        return stack in self.stacks(folder)
+
+
+def _create(process: PulumiProcess, folder: Path, stack: str, doing: str) -> None:
+    """Make an empty stack that opens the secrets of its config file.
+
+    Where nobody names the provider that the file does, Pulumi writes another one over it, and its secrets are lost.
+    """
+    named = stack_settings(folder, stack).get("secretsprovider")
+    provider = ["--secrets-provider", str(named)] if named else []
+    process.must(folder, ["stack", "init", stack, *provider], doing)
 
 
 def _worth_telling(run: EngineRun) -> Sequence[Diagnostic]:

@@ -79,7 +79,8 @@ def write(git: GitCommand, record: Record, parent: str, *, sign: bool) -> tuple[
     One Git process, and one more to sign. Raises GitFailed, also when Git cannot sign.
     """
     path = records.path_of(record.sequence)
-    message = f"{record.kind.value} {record.stack} {record.commit[:12]} by {record.by}\n\n{path}\n".encode()
+    subject = " ".join(filter(None, (record.kind.value, record.stack, record.commit[:12])))
+    message = f"{subject} by {record.by}\n\n{path}\n".encode()
     # A name is needed, and forgotten again before the end: `reset` without `from` leaves no ref.
     ref = b"refs/gitops/appending"
     stream = b"".join(

@@ -1,5 +1,6 @@
 """What a killed run leaves on the machine and in the backend: processes that go on working, and a lock."""
 
+import glob
 import json
 import os
 import re
@@ -61,7 +62,7 @@ def find(process: PulumiProcess, folder: Path, stack: str, left_by: CutOff | Non
     running = orphans(left_by.run) if left_by else []
     names = ", ".join(sorted({_name(one) for one in running} - {""}))
     told = [f"{len(running)} processes of the killed run are still there and are ended: {names}"] if running else []
-    broken = broken_side_files(_backend(process), stack)
+    broken = broken_side_files(backend_of(process), stack)
     if broken:
         told += [f"{file.name}, which a write that was cut short left empty, is removed" for file in broken]
         return Found((*told, "what is pending can be told after that"), unreadable=True)
@@ -78,7 +79,7 @@ def clear(process: PulumiProcess, folder: Path, stack: str, left_by: CutOff | No
     process does not end.
     """
     ended = _end_processes(left_by.run) if left_by else ()
-    mended = mend_side_files(_backend(process), stack)
+    mended = mend_side_files(backend_of(process), stack)
     return (*ended, *mended, *_free_lock(process, folder, stack, left_by))
 
 
@@ -160,12 +161,30 @@ def broken_side_files(backend: str, stack: str) -> tuple[Path, ...]:
     itself, so the checkpoint is whole, the one before or the new one, but cannot be loaded ("EOF"). Without the side
     file it can. Buckets write at once and have none.
     """
-    address = urlsplit(backend)
-    if address.scheme != "file":
+    home = _folder_of(backend)
+    if home is None:
         return ()
-    home = Path(unquote(address.netloc + address.path)).expanduser() / ".pulumi"
     found = [*home.glob(f"stacks/*/{stack}.json*.attrs"), *home.glob(f"locks/*/*/{stack}/*.attrs")]
     return tuple(file for file in found if not _is_json(file))
+
+
+def stacks_by_files(backend: str, project: str) -> tuple[str, ...] | None:
+    """A project's stacks in a folder backend that Pulumi cannot list, since a write of one was cut short.
+
+    None where that is not the reason: another backend, or nothing that was cut short.
+    """
+    home = _folder_of(backend)
+    if home is None or not broken_side_files(backend, "*"):
+        return None
+    return tuple(sorted(file.stem for file in home.glob(f"stacks/{glob.escape(project)}/*.json")))
+
+
+def _folder_of(backend: str) -> Path | None:
+    """Where a folder backend keeps its files; None for any other backend."""
+    address = urlsplit(backend)
+    if address.scheme != "file":
+        return None
+    return Path(unquote(address.netloc + address.path)).expanduser() / ".pulumi"
 
 
 def _is_json(file: Path) -> bool:
@@ -178,13 +197,13 @@ def _is_json(file: Path) -> bool:
     return True
 
 
-def _backend(process: PulumiProcess) -> str:
+def backend_of(process: PulumiProcess) -> str:
     return process.environment.get("PULUMI_BACKEND_URL", "")
 
 
 def _owners(process: PulumiProcess, folder: Path, stack: str) -> tuple[LockOwner, ...]:
     """Who holds the backend's lock. Buckets and folders keep it for ever; Pulumi's service lets it expire by itself."""
-    if urlsplit(_backend(process)).scheme not in _BUCKETS:
+    if urlsplit(backend_of(process)).scheme not in _BUCKETS:
         return ()
     # Renaming a stack to its own name takes the lock and then refuses: a look at the lock that changes nothing.
     return lock_owners(process.run(folder, ["stack", "rename", stack, "--stack", stack]))

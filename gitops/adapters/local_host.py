@@ -8,6 +8,7 @@ import fcntl
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import msgspec
 
 from gitops.errors import CodeHostFailed, Refused, UsageError
 from gitops.model import Approval, CheckReport, PullRequest
+from gitops.model import Comment as Remark
 from gitops.ports import Clock
 
 if TYPE_CHECKING:  # GitPython takes 0.1 s to import
@@ -31,10 +33,11 @@ PIPELINE = "gitops"
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment below a pull request."""
+    """A comment below a pull request; its id is its place there, from 1 on. `at` is told of a person's only."""
 
     by: str
     body: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,11 @@ class LocalHost:
     def __init__(self, remote: Path, clock: Clock) -> None:
         self._remote = remote
         self._clock = clock
+
+    @property
+    def remote(self) -> Path:
+        """The bare repository."""
+        return self._remote
 
     # --- what the pipeline asks ---------------------------------------------------------------
 
@@ -94,6 +102,12 @@ class LocalHost:
     def members(self, team: str) -> frozenset[str]:
         """Who belongs to the team; nobody to one that was never made."""
         return frozenset(self._teams().get(team, ()))
+
+    def find_comment(self, number: int, comment: int) -> Remark | None:
+        """The person's comment of that id; nobody can edit or delete one here. Raises CodeHostFailed."""
+        comments = self._find(self._read(), number).comments
+        one = comments[comment - 1] if 0 < comment <= len(comments) else None
+        return Remark(comment, one.by, one.body, one.at) if one and one.at else None
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep exactly one comment of the pipeline that starts with `marker`. Raises CodeHostFailed."""
@@ -205,6 +219,12 @@ class LocalHost:
             others = tuple(a for a in entry.approvals if a.by != by)
             self._put(replace(entry, approvals=(*others, approval)))
             return approval
+
+    def say(self, number: int, by: str, body: str) -> int:
+        """Write a comment as somebody; its id. Raises CodeHostFailed."""
+        with self._changing(number) as entry:
+            self._put(replace(entry, comments=(*entry.comments, Comment(by, body, self._clock.now()))))
+            return len(entry.comments) + 1
 
     def merge(self, number: int, *, squash: bool = False, by: str = "") -> str:
         """Merge into the base branch; the commit it became. Raises Refused when the branches conflict.

@@ -38,7 +38,7 @@ class SecretDigests:
         texts = sorted({text for document in documents for text in values.ciphertexts(document)})
         if not texts:
             return {}
-        settings = _settings(folder, stack)
+        settings = stack_settings(folder, stack)
         key = (settings.get("config") or {}).get(DIGEST_KEY)
         if not isinstance(key, Mapping) or "secure" not in key:
             raise EngineFailed(
@@ -70,13 +70,25 @@ def _digests(
     return [hmac.new(secret, value, hashlib.sha256).hexdigest() for value in found]
 
 
-def _settings(folder: Path, stack: str) -> dict[str, Any]:
+def project_name(folder: Path) -> str:
+    """The name of the project in the folder."""
+    return str(_project_settings(folder).get("name", ""))
+
+
+def stack_settings(folder: Path, stack: str) -> dict[str, Any]:
     """The stack's settings file: in the project's folder, or where the project's `stackConfigDir` says."""
-    project = yaml.safe_load((folder / "Pulumi.yaml").read_bytes()) or {}
+    project = _project_settings(folder)
     # `config: <folder>` is the old spelling.
     named = project.get("stackConfigDir") or project.get("config")
     place = folder / named if isinstance(named, str) else folder
     for name in (f"Pulumi.{stack}.yaml", f"Pulumi.{stack}.yml"):
         with contextlib.suppress(FileNotFoundError):
             return dict(yaml.safe_load((place / name).read_bytes()) or {})
+    return {}
+
+
+def _project_settings(folder: Path) -> dict[str, Any]:
+    for name in ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json"):
+        with contextlib.suppress(FileNotFoundError):
+            return dict(yaml.safe_load((folder / name).read_bytes()) or {})
     return {}

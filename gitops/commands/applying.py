@@ -26,21 +26,23 @@ from gitops.views import terminal
 
 
 @dataclass(frozen=True)
-class Run:
-    """What every step of one `up` needs."""
+class Work:
+    """What applying needs, whoever allowed it: where, and who writes the records."""
 
     context: Context
     environment: Environment
     ledger: Ledger
     program: Program
-    judge: Judge
-    dry_run: bool
-    glass: BreakGlass | None
+
+    @property
+    def commit(self) -> str:
+        """The commit that records are about."""
+        return self.program.commit
 
     def make(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> Record:
         """A record of this run, not in the ledger yet."""
         author = records.Author(self.context.holder.name, self.environment.name)
-        return records.make(kind, author, stack, self.program.commit, self.context.clock.now(), body)
+        return records.make(kind, author, stack, self.commit, self.context.clock.now(), body)
 
     def record(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> None:
         """Append a record that needs no lease: it tells what was not done."""
@@ -48,14 +50,21 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A stack that is ready to be applied, as far as its verdict allows it; `saved` is Pulumi's plan."""
+class Run(Work):
+    """What every step of one `up` needs."""
+
+    judge: Judge
+    dry_run: bool
+    glass: BreakGlass | None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A stack that is ready to be applied; `saved` is Pulumi's plan."""
 
     lease: Held
     plan: Plan
     saved: SavedPlan
-    verdict: Verdict
-    evidence: gate.Evidence
 
     @property
     def stack(self) -> Stack:
@@ -63,17 +72,25 @@ class Prepared:
         return self.plan.stack
 
 
+@dataclass(frozen=True)
+class Prepared(Ready):
+    """The same, as far as its verdict allows it."""
+
+    verdict: Verdict
+    evidence: gate.Evidence
+
+
 def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> Prepared:
     """Settle what an earlier run left, preview, and judge. Changes no infrastructure. Raises EngineFailed."""
     stack = lease.stack
     if lease.taken_over or settling.cut_off(history, stack):
-        _settle(run, lease, history)
+        settle(run, lease, history, look_only=run.dry_run)
     packs = run.program.packs(stack, run.environment.name, history)
     saved = SavedPlan(scratch / f"{stack.project}.{stack.name}.plan.json", run.program.runnable(packs))
-    fresh = _preview(run, stack, packs, saved)
+    fresh = preview(run, stack, packs, saved)
     if fresh.start.pending and not run.dry_run:
-        _settle(run, lease, history)
-        fresh = _preview(run, stack, packs, saved)
+        settle(run, lease, history)
+        fresh = preview(run, stack, packs, saved)
     cut_short = history.cut_short(stack)
     resumed = cut_short is not None and cut_short.commit == run.program.commit
     verdict, evidence = run.judge.decide(fresh, history, resumed)
@@ -102,7 +119,7 @@ def _movers(
     return movers.movers(differs, plans, history.select(applies, oldest_first=True), commits)
 
 
-def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:
+def apply(run: Work, ready: Ready) -> tuple[Check, ...]:
     """Apply exactly the prepared plan, verify, and record; the checks, all passed.
 
     Raises Refused when the state moved since the preview, EngineFailed when the apply breaks, Failed when a check
@@ -117,8 +134,8 @@ def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:
         except GitFailed as error:
             raise Failed(
                 f"{stack.label} was applied, but that could not be recorded: {error.message}",
-                hint="Run `gitops up` again when the remote is there: it looks at what was done, verifies and records "
-                "it.",
+                hint="Run the same command again when the remote is there: it looks at what was done, verifies and "
+                "records it.",
             ) from error
     tell(f"{stack.label}: verifying")
     checks = _verify(run, ready)
@@ -129,35 +146,46 @@ def apply(run: Run, ready: Prepared) -> tuple[Check, ...]:
         raise Failed(
             f"{stack.label} was applied, but is no release: "
             + "; ".join(f"{check.name}: {check.detail}" for check in failed),
-            hint="Nothing is promoted from it. Mend it with another pull request, or run `gitops up` to verify again.",
+            hint="Nothing is promoted from it. Mend it with another change, or run the same command to verify again.",
         )
     ready.lease.append(run.ledger, run.make(RecordKind.RELEASE, stack, body))
     return checks
 
 
-def _preview(run: Run, stack: Stack, packs: Packs, saved: SavedPlan) -> Plan:
-    tell(f"{stack.label}: previewing {run.program.commit[:12]}")
-    return run.program.plan(stack, run.environment.name, run.program.commit, packs, saved.file)
+def preview(run: Work, stack: Stack, packs: Packs, saved: SavedPlan) -> Plan:
+    """A plan of the stack, for the records' commit. Raises EngineFailed."""
+    tell(f"{stack.label}: previewing {run.commit[:12]}")
+    return run.program.plan(stack, run.environment.name, run.commit, packs, saved.file)
 
 
-def _settle(run: Run, lease: Held, history: records.History) -> None:
-    """Say what a run that was cut short left, end what is left of it, and bring the state to the truth."""
+def settle(
+    run: Work,
+    lease: Held,
+    history: records.History,
+    *,
+    look_only: bool = False,
+    told: Mapping[str, str] | None = None,
+) -> None:
+    """Say what a run that was cut short left, end what is left of it, and bring the state to the truth.
+
+    `told` is what a person found out about pending creates. Raises EngineFailed for what cannot be settled.
+    """
     stack, unfinished = lease.stack, history.unfinished(lease.stack)
     if unfinished is not None:
         tell(
             f"{stack.label}: the apply of {unfinished.commit[:12]} by {unfinished.by} at "
             f"{unfinished.at:%Y-%m-%d %H:%M:%S} UTC never ended; looking at what it left"
         )
-    if run.dry_run:
+    if look_only:
         return
-    told = settling.settle(lease, run.program.project_folder(stack), history)
-    for sentence in told:
+    repairs = settling.settle(lease, run.program.project_folder(stack), history, told)
+    for sentence in repairs:
         tell(f"{stack.label}: {sentence}")
-    if told:
-        lease.append(run.ledger, run.make(RecordKind.REPAIRED, stack, {"repairs": list(told)}))
+    if repairs:
+        lease.append(run.ledger, run.make(RecordKind.REPAIRED, stack, {"repairs": list(repairs)}))
 
 
-def _start(run: Run, ready: Prepared) -> None:
+def _start(run: Work, ready: Ready) -> None:
     """Record the start, and look at the state once more: Pulumi itself does not compare it with the plan's."""
     stack, holder = ready.stack, run.context.holder
     body = {"plan_digest": ready.plan.plan_digest, "run": holder.run, "host": holder.host}
@@ -173,17 +201,17 @@ def _start(run: Run, ready: Prepared) -> None:
         _touched_nothing(run, ready, "the state moved while it was being previewed")
         raise Refused(
             f"The state of {stack.label} moved while it was being previewed; nothing was touched.",
-            hint="Somebody else works on this stack outside of the pipeline. Run `gitops up` again.",
+            hint="Somebody else works on this stack outside of the pipeline. Run the same command again.",
         )
 
 
-def _touched_nothing(run: Run, ready: Prepared, message: str) -> None:
+def _touched_nothing(run: Work, ready: Ready, message: str) -> None:
     """Record that what was started has ended again, or the next run would take it for killed and look for its rest."""
     body = {"plan_digest": ready.plan.plan_digest, "message": message, "touched": False}
     ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, ready.stack, body))
 
 
-def _change(run: Run, ready: Prepared) -> None:
+def _change(run: Work, ready: Ready) -> None:
     if not ready.plan.changes:
         return
     stack, digest = ready.stack, ready.plan.plan_digest
@@ -206,7 +234,7 @@ def _change(run: Run, ready: Prepared) -> None:
         raise
 
 
-def _verify(run: Run, ready: Prepared) -> tuple[Check, ...]:
+def _verify(run: Work, ready: Ready) -> tuple[Check, ...]:
     folder, name = run.program.project_folder(ready.stack), ready.stack.name
     with ThreadPoolExecutor(1) as beside:
         outputs = beside.submit(run.context.engine.outputs, folder, name)

@@ -10,12 +10,13 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from gitops.commands import unreleased
+from gitops.commands import releases, unreleased
 from gitops.commands.planning import Program, contains, last_release
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
 from gitops.errors import ConfigError
-from gitops.flow import expressions, gate, rules
+from gitops.flow import destroys, expressions, gate, rules
+from gitops.flow.destroys import Remarks
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.gate import Evidence, RuleSet, Situation
 from gitops.flow.plan import unknowns
@@ -168,7 +169,24 @@ class Judge:
             teams={team: host.members(team) for team in _teams(environments, files)},
             soaking={name: since for name, since in soaking.items() if since is not None},
             vouched=self._is_vouched(sets, request, history),
+            remarks=self._remarks(stack, request, history),
+            returns_to=self._returns_to(request, history) if soaks else "",
         )
+
+    def _remarks(self, stack: Stack, request: PullRequest | None, history: History) -> Remarks:
+        """The comments that records of approved destroys point at, asked of the host anew."""
+        if request is None:
+            return Remarks()
+        host, number = self._context.host, request.number
+        asked = {comment for comment, _ in destroys.given(history, stack, number)}
+        found = {comment: one for comment in sorted(asked) if (one := host.find_comment(number, comment))}
+        authors = {one.by for one in found.values() if one.by}
+        return Remarks(found, frozenset(author for author in authors if host.may_write(author)))
+
+    def _returns_to(self, request: PullRequest | None, history: History) -> str:
+        """The release of this environment that a rollback returns to: it has soaked before it came here."""
+        found = releases.returned_to(self._context, history, self._environment.name, request.head) if request else None
+        return found.commit if found else ""
 
     def _soaking(self, environment: str, request: PullRequest | None, history: History) -> datetime | None:
         """Since when all stacks of the environment are at the promoted commit, or at later ones."""
@@ -182,15 +200,27 @@ class Judge:
         held = [one for one in self._settings.environments if one.name == environment]
         if request is None or not held:
             return ()
+        promoted = self._promoted(request.head)
         found: list[Record | None] = []
         for stack in self._settings.stacks_of(held[0], self._snapshot.stacks):
             first: Record | None = None
             for one in history.select(replace(_releases(environment), stack=stack.label)):
-                if one.commit != request.head and not contains(self._context, one.commit, request.head):
+                if one.commit != promoted and not contains(self._context, one.commit, promoted):
                     break
                 first = one
             found.append(first)
         return tuple(found)
+
+    def _promoted(self, head: str) -> str:
+        """What a pull request's head promotes: a merge with exactly the files of its first parent is that parent.
+
+        So is what `gitops promote` proposes after a rollback.
+        """
+        status, output, _ = self._context.git.attempt("log", "-1", "--format=%T %P", head)
+        tree, *parents = output.decode().split() or [""]
+        if status or len(parents) < 2 or self._context.git.text("log", "-1", "--format=%T", parents[0]) != tree:
+            return head
+        return parents[0]
 
     def _is_vouched(self, sets: tuple[RuleSet, ...], request: PullRequest | None, history: History) -> bool:
         """Whether this promotes what is released in the environment before, where others had to approve it.

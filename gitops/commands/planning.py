@@ -5,10 +5,10 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gitops.adapters import policy_packs
 from gitops.adapters.interrupts import noted
@@ -16,8 +16,8 @@ from gitops.commands.affected import find_affected
 from gitops.config import Environment
 from gitops.context import Context, require_environment
 from gitops.errors import ConfigError, GitFailed, UsageError
+from gitops.flow import downstream, reuse
 from gitops.flow import plan as plans
-from gitops.flow import reuse
 from gitops.flow.affected import reached_files
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.order import dependencies, waves
@@ -32,12 +32,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Program:
-    """A commit's program in a checkout of its own, so that nothing uncommitted takes part."""
+    """A commit's program in a checkout of its own, so that nothing uncommitted takes part.
+
+    `outputs` fills with what the previews so far would make of their stacks' outputs (see `Preview.outputs`).
+    """
 
     context: Context
     commit: str
     snapshot: Snapshot
     folder: Path
+    outputs: dict[Stack, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     def project_folder(self, stack: Stack) -> Path:
         """The folder that Pulumi runs in."""
@@ -84,6 +88,7 @@ class Program:
         preview = self.context.engine.preview(
             self.project_folder(stack), stack.name, save_plan=save_plan, packs=self.runnable(packs)
         )
+        self.outputs[stack] = preview.outputs
         plan = plans.build(
             stack,
             environment,
@@ -98,8 +103,11 @@ class Program:
     def spared(self, stack: Stack, recorded: Plan, packs: Packs) -> bool:
         """Whether a preview of the stack would repeat that plan, since nothing that it came from moved.
 
-        Never where the stack reads another's outputs: those can move without any of this. Raises EngineFailed.
+        Never where the stack reads another's outputs: those can move without any of this; nor where it moves outputs
+        that another reads, since only a preview has them whole. Raises EngineFailed.
         """
+        if downstream.moves(recorded.changes) and any(stack in read for read in self.upstream.values()):
+            return False
         if recorded.stack != stack or self.upstream.get(stack) or reuse.obstacle(recorded):
             return False
         if {(one.path, one.digest) for one in recorded.packs} != {(one.path, one.digest) for one in packs.now}:

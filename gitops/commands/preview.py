@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gitops.commands import publishing, reporting
+from gitops.commands import downstream, publishing, reporting
 from gitops.commands import scope as scopes
 from gitops.commands.duration import WAIT
 from gitops.commands.planning import Program, checked_out, named, side_by_side
@@ -71,6 +71,7 @@ def preview(context: Context, request: Request) -> Review:
         for wave in program.in_order(chosen):
             tell(f"previewing {', '.join(stack.label for stack in wave)}")
             reviews += undisturbed.previews(lambda stacks: side_by_side(review_of, stacks), wave)
+        reviews = downstream.follow(program, environment.name, history, reviews, scope.held, undisturbed)
     unaffected = len(scope.held) - len(reviews)
     review = Review(environment.name, scope.base, head, tuple(reviews), unaffected=unaffected, undeclared=scope.gone)
     if request.pull_request is not None and not request.keep:
@@ -125,6 +126,7 @@ def as_document(review: Review) -> dict[str, object]:
             else {"stack": one.stack.label, "reasons": values.pack(one.affected.reasons), "error": one.result.message}
             for one in review.ordered()
         ],
+        "downstream": values.pack(review.downstream),
     }
 
 
@@ -168,6 +170,8 @@ def command(
     With --pull-request it is shown there, and each stack's plan goes into the ledger under the change's head:
     approving the pull request approves that plan, and `gitops up` applies nothing else. Without, it is only a look.
     While an apply of a stack runs, its preview waits; where one came in between, it is done again.
+    Where a plan moves outputs that other stacks of the environment read, those are looked at with the new ones: what
+    will follow is shown, and is no plan.
     Where nothing moved that a plan of the pull request came from, that plan is shown again and no preview runs.
     The policy packs that gitops.yaml names take part; a plan that violates a mandatory policy is shown with what to
     do, and refused (3).

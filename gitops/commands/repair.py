@@ -168,7 +168,7 @@ def command(
         raise UsageError("Without a terminal nobody can be asked: add --yes, or --dry-run to look only.")
     agree = (lambda _stack, _found: True) if yes else _ask
     branch = None if environment else current_branch(context)
-    told = {**dict(map(_pair, exists)), **dict.fromkeys(absent, "")}
+    told = {**dict(map(pair, exists)), **dict.fromkeys(absent, "")}
     results = repair(context, Request(environment, branch, stacks, dry_run, wait, told, agree))
     if as_json:
         click.echo(json.dumps(as_document(results), indent=2))
@@ -179,7 +179,8 @@ def command(
             click.echo(f"  {visible(sentence)}")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
+    """A URN and an id, as --exists takes them. Raises UsageError."""
     urn, equals, id_ = text.partition("=")
     if not (equals and urn and id_):
         raise UsageError(f"--exists {text} is not URN=ID.", hint="For what does not exist, use --absent URN.")

@@ -8,11 +8,13 @@ from gitops.flow.lease import GRACE
 from gitops.flow.record import History
 from gitops.model import CutOff, Record, RecordKind, Stack
 
+_STARTS = (RecordKind.APPLY_STARTED, RecordKind.DESTROY_STARTED)
+
 
 def cut_off(history: History, stack: Stack) -> Record | None:
-    """The stack's newest apply, if it did not end in good order: it was killed, or cancelled at once."""
+    """The stack's newest apply or destroy, if it did not end in good order: it was killed, or cancelled at once."""
     last = history.cut_short(stack)
-    if last is None or (last.kind is not RecordKind.APPLY_STARTED and not last.body.get("cancelled")):
+    if last is None or (last.kind not in _STARTS and not last.body.get("cancelled")):
         return None
     return last
 

@@ -5,13 +5,13 @@ its limit and is never cut: it is planned as an index first, and gains detail in
 is room (`gitops.flow.layout`). Text from outside is always inside code (`gitops.flow.markdown`).
 """
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from gitops.flow import layout, markdown, wording
+from gitops.flow import following, layout, markdown, wording
+from gitops.flow.downstream import Downstream
 from gitops.flow.layout import Section
 from gitops.flow.policies import PackChange
 from gitops.flow.wording import Weight
@@ -42,7 +42,6 @@ GATE_ANSWERS = {
 
 _DESTROYED_SHOWN = 20
 _NAMED_STACKS = 12
-_TEXT_LINES = 40
 # What stands in a web address as it is; a parenthesis or a space would end the Markdown link.
 _URL_CHARACTERS = ":/?#&=%+,;@~-._"
 
@@ -62,6 +61,7 @@ class StackReview:
 
     `packs` are the policy packs that are not as they are released; `seconds`, what the preview took (0: none ran).
     `graph` is empty where no preview ran.
+    `downstream` is what follows, once its plan was applied, in stacks that read its outputs, directly or over others.
     """
 
     affected: AffectedStack
@@ -70,6 +70,7 @@ class StackReview:
     packs: tuple[PackChange, ...] = ()
     seconds: int = 0
     graph: ResourceGraph = field(default_factory=ResourceGraph)
+    downstream: tuple[Downstream, ...] = ()
 
     @property
     def stack(self) -> Stack:
@@ -110,6 +111,11 @@ class Review:
         """Failed previews first, then by the gravest change, then by name."""
         return tuple(sorted(self.stacks, key=_order))
 
+    @property
+    def downstream(self) -> tuple[Downstream, ...]:
+        """What follows in stacks that read moved outputs: what cannot be told first, then by the gravest change."""
+        return following.ordered(one for stack in self.stacks for one in stack.downstream)
+
 
 def marker(environment: str) -> str:
     """The first line of the comment, by which the next run finds it again."""
@@ -126,13 +132,19 @@ def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
     stacks = review.ordered()
     listed = [s for s in stacks if not s.is_quiet]
     top = [marker(review.environment), _title(review), "", _facts(review), *_alerts(stacks), *_gone(review.undeclared)]
+    top += following.warning(review.downstream)
     top += _gate(review.verdict)
     quiet = _quiet(review)
     bottom = [*(["", quiet] if quiet else []), "", "---", *_next(review), ""]
     room = limit - layout.size(top) - layout.size(bottom)
+    named = {s.stack for s in listed}
+    again = {one.stack: one for one in review.downstream if one.stack in named}
+    only_following = [one for one in review.downstream if one.stack not in named]
     index = _index(listed, room // 3) if len(listed) > 1 else []
-    sections = layout.arrange([_section(s) for s in listed], room - layout.size(index) - 500)
-    left = len(listed) - len(sections)
+    index += following.index(only_following)
+    planned = [*(_section(s, again.get(s.stack)) for s in listed), *map(following.section, only_following)]
+    sections = layout.arrange(planned, room - layout.size(index) - 500)
+    left = len(planned) - len(sections)
     more = (
         ["", f"{wording.plural(left, 'stack')} without a section here, for want of room.{_report(review)}"]
         if left
@@ -251,12 +263,16 @@ def _index_row(review: StackReview) -> str:
     return f"| {stack} | {' | '.join(cells)} | {markdown.html_code(wording.short(review.result.plan_digest))} |"
 
 
-def _section(review: StackReview) -> Section:
+def _section(review: StackReview, again: Downstream | None) -> Section:
     label = markdown.code(review.stack.label)
+    plan = review.result if isinstance(review.result, Plan) else None
+    later = following.beside(again, plan) if again else []
     if isinstance(review.result, PreviewFailure):
-        return Section(["", f"### {label}: preview failed", *_failure(review.result)], _why(review.affected.reasons))
+        opening = ["", f"### {label}: preview failed", *_failure(review.result), *later]
+        return Section(opening, _why(review.affected.reasons))
     plan = review.result
-    opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}", *_drift(plan), *_findings(plan)]
+    opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}"]
+    opening += [*_drift(plan), *_findings(plan), *later]
     digests = [markdown.code(wording.short(digest)) for digest in (plan.plan_digest, plan.input_digest)]
     facts = [f"plan {digests[0]}", f"inputs {digests[1]}", f"{plan.unchanged:,} unchanged", *wording.hidden(plan)]
     facts += [markdown.code(ran) for ran in wording.packs(plan)]
@@ -269,7 +285,7 @@ def _section(review: StackReview) -> Section:
 def _failure(failure: PreviewFailure) -> list[str]:
     texts = (failure.message, *failure.diagnostics)
     lines = (wording.clip(line, wording.LINE_LIMIT) for text in texts for line in text.splitlines() or [""])
-    return ["", *_bounded(lines), *(["", f"Next: {markdown.code(failure.hint)}"] if failure.hint else [])]
+    return ["", *layout.bounded(lines), *(["", f"Next: {markdown.code(failure.hint)}"] if failure.hint else [])]
 
 
 def _drift(plan: Plan) -> list[str]:
@@ -279,11 +295,11 @@ def _drift(plan: Plan) -> list[str]:
 def _findings(plan: Plan) -> list[str]:
     shown: list[str] = []
     if plan.findings:
-        lines = (line for finding in wording.findings(plan) for line in _finding(finding))
-        shown += ["", "**Policy**", "", *_bounded(lines)]
+        lines = (line for finding in wording.findings(plan.findings) for line in _finding(finding))
+        shown += ["", "**Policy**", "", *layout.bounded(lines)]
     if plan.warnings:
         lines = (line for warning in plan.warnings for line in wording.warning(warning))
-        shown += ["", *markdown.folded(f"Warnings of the engine: {len(plan.warnings):,}", _bounded(lines))]
+        shown += ["", *markdown.folded(f"Warnings of the engine: {len(plan.warnings):,}", layout.bounded(lines))]
     return shown
 
 
@@ -294,20 +310,12 @@ def _finding(finding: PolicyFinding) -> Iterator[str]:
         yield f"    {wording.clip(line, wording.LINE_LIMIT)}"
 
 
-def _bounded(lines: Iterable[str]) -> list[str]:
-    """The first lines in a block; taken lazily, since a provider's message may be endless."""
-    shown = list(itertools.islice(lines, _TEXT_LINES + 1))
-    if len(shown) > _TEXT_LINES:
-        shown[_TEXT_LINES:] = ["… the rest is in the log of the run"]
-    return markdown.fenced(shown)
-
-
 def _why(reasons: tuple[Reason, ...]) -> list[str]:
     """Why the stack is affected: one reason in a sentence, more of them folded."""
     if len(reasons) == 1:
         return ["", f"Affected, {reasons[0].kind}: {markdown.code(reasons[0].text)}."]
     lines = (f"{reason.kind}: {wording.clip(reason.text)}" for reason in reasons)
-    return ["", *markdown.folded(f"Affected for {len(reasons):,} reasons", _bounded(lines))] if reasons else []
+    return ["", *markdown.folded(f"Affected for {len(reasons):,} reasons", layout.bounded(lines))] if reasons else []
 
 
 def _quiet(review: Review) -> str:

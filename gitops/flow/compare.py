@@ -19,7 +19,7 @@ def compare(approved: Plan, fresh: Plan) -> PlanDifference:
         raise ValueError(f"cannot compare a plan of {approved.stack.label} with one of {fresh.stack.label}")
     moved_resources = _moved_resources(approved, fresh)
     moved_files = _differing_keys(approved.inputs.files, fresh.inputs.files)
-    appeared, vanished, altered = _changes(approved.changes, fresh.changes)
+    appeared, vanished, altered = changes(approved.changes, fresh.changes)
     moved = _moved_inputs(approved, fresh, moved_resources, moved_files)
     digests_differ = (approved.plan_digest, approved.input_digest) != (fresh.plan_digest, fresh.input_digest)
     if digests_differ and not (moved or appeared or vanished or altered):
@@ -76,7 +76,7 @@ def _differing_keys(left: Mapping[str, str], right: Mapping[str, str]) -> tuple[
     return tuple(sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key)))
 
 
-def _changes(
+def changes(
     approved: tuple[ResourceChange, ...], fresh: tuple[ResourceChange, ...]
 ) -> tuple[tuple[ResourceChange, ...], tuple[ResourceChange, ...], tuple[tuple[ResourceChange, ResourceChange], ...]]:
     """Appeared, vanished and altered changes. One URN may change twice (an old copy still waits for its deletion)."""

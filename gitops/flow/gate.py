@@ -12,12 +12,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gitops.config import Environment
-from gitops.flow import rules
+from gitops.flow import destroys, rules
+from gitops.flow.destroys import Remarks
 from gitops.flow.plan import unknowns
 from gitops.flow.record import History
 from gitops.flow.rules import Case, Voice
 from gitops.flow.wording import short
-from gitops.model import Approval, Inputs, Plan, PolicyPack, PullRequest, RuleResult, Stack, Verdict
+from gitops.gates import Gate
+from gitops.model import (
+    Approval,
+    Comment,
+    Inputs,
+    Plan,
+    PolicyPack,
+    PullRequest,
+    Record,
+    RuleResult,
+    Stack,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +41,8 @@ class Situation:
     of each team that a rule names. `soaking` says for an environment since when the promoted commit is released in it,
     wherever it holds something. `vouched` is for a promotion of what others approved in the environment before: those
     who wrote it may approve it here. `program` is what the commit's plan would be computed from, where it was looked
-    at. `resumed` says that part of the reviewed plan is applied already.
+    at. `resumed` says that part of the reviewed plan is applied already. `remarks` are comments on what is destroyed.
+    `returns_to` is the release of the environment itself that a rollback returns to.
     """
 
     stack: Stack
@@ -41,15 +55,21 @@ class Situation:
     vouched: bool = False
     program: Inputs | None = None
     resumed: bool = False
+    remarks: Remarks = field(default_factory=Remarks)
+    returns_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the gate looks at: the situation, the reviewed plan, and every approval with why it does not count."""
+    """What the gate looks at: the situation, the reviewed plan, and every approval with why it does not count.
+
+    `destroy_voices` are the approvals of what the plan destroys.
+    """
 
     situation: Situation
     approved: Plan | None
     voices: tuple[Voice, ...] = ()
+    destroy_voices: tuple[Voice, ...] = ()
 
     @property
     def resumed(self) -> bool:
@@ -83,20 +103,29 @@ def gather(fresh: Plan | None, situation: Situation, history: History) -> Eviden
     origin = fresh.inputs if fresh else situation.program or (approved.inputs if approved else None)
 
     def void(approval: Approval) -> str:
-        return _void(approval, request, situation.vouched) or _other_plan(
+        return barred(approval.by, request, vouched=situation.vouched) or _other_plan(
             history.plan_for(stack, approval.commit, request.number, approval.at), wanted, origin
         )
 
+    def heard(comment: Comment | None, record: Record) -> Voice:
+        if comment is None:
+            return Voice(record.by, record.at, destroys.void(comment, record, None, situation.remarks))
+        # Nothing of the record is believed but which comment it points at.
+        shown = history.latest_plan(stack, request.number, comment.at)
+        why = destroys.void(comment, record, shown, situation.remarks) or barred(comment.by, request)
+        return Voice(comment.by or record.by, comment.at, why or _other_plan(shown, wanted, origin))
+
     voices = (Voice(one.by, one.at, void(one)) for one in request.approvals)
-    return Evidence(situation, approved, tuple(voices))
+    told = destroys.given(history, stack, request.number)
+    heeded = (heard(situation.remarks.comments.get(comment), record) for comment, record in told)
+    return Evidence(situation, approved, tuple(voices), tuple(heeded))
 
 
-def _void(approval: Approval, request: PullRequest, vouched: bool) -> str:
+def barred(by: str, request: PullRequest, *, vouched: bool = False) -> str:
     """Why this person's approval of this pull request never counts; empty if it does."""
-    by = approval.by.casefold()
-    if by == request.author.casefold():
+    if by.casefold() == request.author.casefold():
         return "opened the pull request"
-    if not vouched and by in {one.casefold() for one in request.contributors}:
+    if not vouched and by.casefold() in {one.casefold() for one in request.contributors}:
         return "contributed to the pull request"
     return ""
 
@@ -139,12 +168,14 @@ def _case(evidence: Evidence, plan: Plan | None) -> Case:
         approved=evidence.approved,
         plan=plan,
         voices=evidence.voices,
+        destroy_voices=evidence.destroy_voices,
         strangers=() if situation.vouched or not situation.pull_request else situation.pull_request.strangers,
         files=situation.files,
         teams=situation.teams,
         soaking=situation.soaking,
         now=situation.now,
         resumed=situation.resumed,
+        returns_to=situation.returns_to,
     )
 
 
@@ -178,13 +209,19 @@ def _of_plan(one: RuleSet, case: Case) -> Iterable[RuleResult]:
     if plan is None:
         return
     yield rules.policy(gate, plan, one.packs)
+    for result in _over_destroys(gate, plan):
+        yield destroys.excused(result, one.environment.approvals, case)
+    if gate.known:
+        yield rules.known(gate.known, plan)
+    for free in gate.rules:
+        yield rules.free(free, plan, case)
+
+
+def _over_destroys(gate: Gate, plan: Plan) -> Iterable[RuleResult]:
+    """The rules over what will be gone, which somebody may approve for one plan."""
     if gate.destroys is not None:
         yield rules.destroys(gate.destroys, plan)
     if gate.replaces is not None:
         yield rules.replaces(gate.replaces, plan)
     if gate.protect.types or gate.protect.urns:
         yield rules.protect(gate.protect, plan)
-    if gate.known:
-        yield rules.known(gate.known, plan)
-    for free in gate.rules:
-        yield rules.free(free, plan, case)

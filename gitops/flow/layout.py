@@ -3,8 +3,9 @@
 Nothing is ever cut: a stack, a resource or a property is shown whole, or it is counted in words.
 """
 
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -16,6 +17,7 @@ from gitops.model import Operation, ResourceChange
 _BODY_LINES = 100
 _BODY_BYTES = 8_000
 _FOLD_CREATES_OVER = 30
+_TEXT_LINES = 40
 # Fences, titles and the lines that count what was left out, for all the groups of one section.
 _SECTION_OVERHEAD = 1_000
 _SIGNS = {Mark.ADD: "+", Mark.DELETE: "-", Mark.CHANGE: "!", Mark.SAME: " "}
@@ -79,6 +81,14 @@ def _line(line: properties.Line) -> str:
     gutter = "│ " if line.in_text else ""
     forces = f"  {properties.FORCES}" if line.forces else ""
     return f"{_SIGNS[line.mark]}     {gutter}{line.text}{forces}"
+
+
+def bounded(lines: Iterable[str]) -> list[str]:
+    """The first lines in a block; taken lazily, since a provider's message may be endless."""
+    shown = list(itertools.islice(lines, _TEXT_LINES + 1))
+    if len(shown) > _TEXT_LINES:
+        shown[_TEXT_LINES:] = ["… the rest is in the log of the run"]
+    return markdown.fenced(shown)
 
 
 def size(lines: Sequence[str]) -> int:

@@ -136,20 +136,16 @@ def from_body(body: Any) -> Plan:
 
 
 def _unpacked(body: Mapping[str, Any]) -> dict[str, Any]:
-    parts = {
-        part: [
-            {
-                **one,
-                "properties": [
-                    {**p, "old": values.unpack(p.get("old")), "new": values.unpack(p.get("new"))}
-                    for p in one.get("properties", [])
-                ],
-            }
-            for one in body.get(part, [])
-        ]
-        for part in ("changes", "drift")
-    }
-    return {**body, **parts}
+    return {**body, **{part: [unpacked(one) for one in body.get(part, [])] for part in ("changes", "drift")}}
+
+
+def unpacked(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A packed change, ready to be converted: the values of its properties unpacked."""
+    properties = [
+        {**one, "old": values.unpack(one.get("old")), "new": values.unpack(one.get("new"))}
+        for one in change.get("properties", [])
+    ]
+    return {**change, "properties": properties}
 
 
 def start_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]) -> StartState:

@@ -23,6 +23,7 @@ from gitops.model import Plan, Record, RecordKind, Stack
 BRANCH = LEDGER_BRANCH
 FOLDER = "records"
 _APPLIES = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.NOT_VERIFIED, RecordKind.APPLY_FAILED)
+_DESTROYS = (RecordKind.DESTROY_STARTED, RecordKind.DESTROY_FAILED)
 
 
 def path_of(sequence: int) -> str:
@@ -217,12 +218,12 @@ class History:
         found = self.newest(Query(stack=stack.label, kinds=kinds, commit=commit, shown_on=shown_on, until=until))
         return None if found is None else plans.from_body(found.body.get("plan"))
 
-    def latest_plan(self, stack: Stack, shown_on: int) -> Plan | None:
-        """The newest plan of the stack that pull request `shown_on` showed, at whatever head of it.
+    def latest_plan(self, stack: Stack, shown_on: int, until: datetime | None = None) -> Plan | None:
+        """The newest plan of the stack that pull request `shown_on` showed, at whatever head of it, not after `until`.
 
         Raises LedgerBroken when it was altered, Refused when it has another format.
         """
-        found = self.newest(Query(stack=stack.label, kinds=(RecordKind.PLAN,), shown_on=shown_on))
+        found = self.newest(Query(stack=stack.label, kinds=(RecordKind.PLAN,), shown_on=shown_on, until=until))
         return None if found is None else plans.from_body(found.body.get("plan"))
 
     def last_apply(self, stack: Stack) -> Record | None:
@@ -239,17 +240,19 @@ class History:
         return last if last is not None and last.kind is RecordKind.APPLY_STARTED else None
 
     def cut_short(self, stack: Stack) -> Record | None:
-        """The newest apply, if it did not come to a release: killed, failed, or applied and not verified.
+        """The newest apply or destroy, if it did not come to its end: killed, failed, or applied and not verified.
 
         An attempt that ended before it touched anything is none, nor does it end the one before it. Neither does a
         release without an apply: it says that nothing is wanted, and not what was done.
         """
-        kinds = (*_APPLIES, RecordKind.RELEASE)
+        kinds = (*_APPLIES, *_DESTROYS, RecordKind.RELEASE, RecordKind.DESTROYED)
         untouched = False
         for record in self.select(Query(stack=stack.label, kinds=kinds)):
             if record.kind is RecordKind.RELEASE:
                 if "unchanged_since" not in record.body:
                     return None
+            elif record.kind is RecordKind.DESTROYED:
+                return None
             elif record.body.get("touched") is False:
                 untouched = True
             elif untouched and record.kind is RecordKind.APPLY_STARTED:

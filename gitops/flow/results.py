@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 
 from gitops.errors import Failed, GitOpsError
+from gitops.flow import downstream as downstreams
 from gitops.flow import plan as plans
 from gitops.flow import values
 from gitops.flow.comment import PreviewFailure, StackReview
+from gitops.flow.downstream import Downstream
 from gitops.flow.policies import PackChange
 from gitops.model import AffectedStack, Plan, ResourceGraph, Stack
 
@@ -33,6 +35,7 @@ class Result:
     packs: tuple[PackChange, ...] = ()
     seconds: int = 0
     graph: ResourceGraph = field(default_factory=ResourceGraph)
+    downstream: tuple[Downstream, ...] = ()
 
     def review(self, affected: AffectedStack, environment: str, commit: str) -> StackReview:
         """As part of a review of that environment and head."""
@@ -41,7 +44,9 @@ class Result:
             found = self.failure or PreviewFailure("The file with its result tells nothing of it.")
         else:
             found = replace(self.plan, environment=environment, commit=commit)
-        return StackReview(affected, found, self.same_as, self.packs, self.seconds, self.graph)
+        return StackReview(
+            affected, found, self.same_as, self.packs, self.seconds, graph=self.graph, downstream=self.downstream
+        )
 
 
 def to_bytes(reviews: Iterable[StackReview]) -> bytes:
@@ -54,6 +59,7 @@ def to_bytes(reviews: Iterable[StackReview]) -> bytes:
             "packs": values.pack(one.packs),
             "seconds": one.seconds,
             "graph": values.pack(one.graph),
+            "downstream": values.pack(one.downstream),
         }
         for one in reviews
     }
@@ -79,8 +85,15 @@ def _result(label: str, body: Mapping[str, Any]) -> Result:
     plan = _plan(label, body["plan"])
     failure = msgspec.convert(body["failure"], PreviewFailure | None)
     packs = msgspec.convert(body["packs"], tuple[PackChange, ...])
-    graph = msgspec.convert(body["graph"], ResourceGraph)
-    return Result(plan, failure, _plan(label, body["same_as"]), packs, msgspec.convert(body["seconds"], int), graph)
+    return Result(
+        plan,
+        failure,
+        _plan(label, body["same_as"]),
+        packs,
+        msgspec.convert(body["seconds"], int),
+        graph=msgspec.convert(body["graph"], ResourceGraph),
+        downstream=tuple(downstreams.from_body(one) for one in body["downstream"]),
+    )
 
 
 def _plan(label: str, body: Any) -> Plan | None:

@@ -58,12 +58,14 @@ class Case:
     approved: Plan | None
     plan: Plan | None
     voices: tuple[Voice, ...]
+    destroy_voices: tuple[Voice, ...]
     strangers: tuple[str, ...]
     files: tuple[str, ...] | None
     teams: Mapping[str, frozenset[str]]
     soaking: Mapping[str, datetime]
     now: datetime
     resumed: bool
+    returns_to: str = ""
 
 
 def reviewed(case: Case) -> RuleResult:
@@ -128,16 +130,16 @@ def approvals(environment: Environment, case: Case) -> RuleResult:
     auto = _auto_approved(environment.gate.auto_approve, case)
     if auto and auto.holds:
         return RuleResult(rule, Outcome.ALLOW, "not needed: auto_approve is true", {**inputs, "auto_approve": True})
-    counted, void = _counted(wanted, case)
+    approvers, void = counted(wanted, case.voices, case.now)
     needed = wanted.count + len(case.strangers)
-    inputs |= {"needed": needed, "counted": counted, "not_counted": void}
+    inputs |= {"needed": needed, "counted": approvers, "not_counted": void}
     if case.strangers:
         inputs["strangers"] = case.strangers
     if wanted.expire is not None:
         inputs["expire"] = duration(wanted.expire)
-    if len(counted) >= needed:
-        return RuleResult(rule, Outcome.ALLOW, f"approved by {listed(counted)}", inputs)
-    got = f"{len(counted)} of {needed}" + (f" ({listed(counted)})" if counted else "")
+    if len(approvers) >= needed:
+        return RuleResult(rule, Outcome.ALLOW, f"approved by {listed(approvers)}", inputs)
+    got = f"{len(approvers)} of {needed}" + (f" ({listed(approvers)})" if approvers else "")
     why = [f"{got} approvals of this plan", *(f"{name} does not count: {reason}" for name, reason in void.items())]
     if case.strangers:
         why.append(
@@ -154,7 +156,7 @@ def owners(environment: Environment, case: Case) -> Iterator[RuleResult]:
     """For each pattern that a changed path matches, one of its owners approved this plan."""
     wanted = environment.approvals
     auto = _auto_approved(environment.gate.auto_approve, case) if wanted.owners else None
-    counted, _ = _counted(wanted, case)
+    approvers, _ = counted(wanted, case.voices, case.now)
     for one in wanted.owners:
         rule, paths = f"owners of {one.pattern}", matching(one.pattern, case.files)
         inputs: dict[str, Any] = {"paths": paths[:_SHOWN], "owners": one.people}
@@ -165,8 +167,8 @@ def owners(environment: Environment, case: Case) -> Iterator[RuleResult]:
             reason = "not needed: auto_approve is true"
             yield RuleResult(rule, Outcome.ALLOW, reason, {**inputs, "auto_approve": True})
             continue
-        people = _people(one, case.teams)
-        who = [name for name in counted if name.casefold() in people]
+        allowed = people(one, case.teams)
+        who = [name for name in approvers if name.casefold() in allowed]
         inputs["counted"] = who
         about = f"{paths[0]}" + (f" and {plural(len(paths) - 1, 'more path')}" if len(paths) > 1 else "")
         if len(who) > len(case.strangers):
@@ -218,7 +220,7 @@ def policy(gate: Gate, plan: Plan, packs: Sequence[PolicyPack] = ()) -> RuleResu
 
 def destroys(budget: int, plan: Plan) -> RuleResult:
     """No more resources than that will be gone afterwards, deleted or replaced."""
-    return _budget("destroys", budget, [one for one in plan.changes if _may_destroy(one)], "deleted or replaced")
+    return _budget("destroys", budget, [one for one in plan.changes if may_destroy(one)], "deleted or replaced")
 
 
 def replaces(budget: int, plan: Plan) -> RuleResult:
@@ -233,7 +235,7 @@ def protect(wanted: Protect, plan: Plan) -> RuleResult:
     hit = [
         one
         for one in plan.changes
-        if _may_destroy(one) and (_matches(one.type, wanted.types) or _matches(one.urn, wanted.urns))
+        if may_destroy(one) and (_matches(one.type, wanted.types) or _matches(one.urn, wanted.urns))
     ]
     inputs = {"types": wanted.types, "urns": wanted.urns, "destroyed": [one.urn for one in hit[:_SHOWN]]}
     if not hit:
@@ -279,8 +281,14 @@ def window(gate: Gate, case: Case) -> RuleResult:
 
 
 def soak(wanted: int, before: str, case: Case) -> RuleResult:
-    """What is promoted has been released in the environment before for so long, in all of its stacks."""
+    """What is promoted has been released in the environment before for so long, in all of its stacks.
+
+    A rollback returns to what has come through this already.
+    """
     rule, head = "soak", short(case.request.head) if case.request else short(case.commit)
+    if case.returns_to:
+        reason = f"{head} has the files of {short(case.returns_to)}, which was released here"
+        return RuleResult(rule, Outcome.ALLOW, reason, {"soak": duration(wanted), "returns_to": case.returns_to})
     since = case.soaking.get(before)
     inputs: dict[str, Any] = {"soak": duration(wanted), "environment": before, "released": since, "now": case.now}
     if since is None:
@@ -330,21 +338,22 @@ def _facts(plan: Plan, case: Case) -> Facts:
     return Facts(plan, case.request, case.files, case.now)
 
 
-def _counted(wanted: Approvals, case: Case) -> tuple[list[str], dict[str, str]]:
+def counted(wanted: Approvals, voices: Sequence[Voice], now: datetime) -> tuple[list[str], dict[str, str]]:
     """Who counts, and who does not and why."""
-    counted: set[str] = set()
+    counts: set[str] = set()
     void: dict[str, str] = {}
-    for voice in case.voices:
+    for voice in voices:
         if voice.void:
             void[voice.by] = voice.void
-        elif wanted.expire is not None and case.now - voice.at > timedelta(seconds=wanted.expire):
+        elif wanted.expire is not None and now - voice.at > timedelta(seconds=wanted.expire):
             void[voice.by] = f"approved more than {duration(wanted.expire)} ago"
         else:
-            counted.add(voice.by)
-    return sorted(counted), {name: why for name, why in sorted(void.items()) if name not in counted}
+            counts.add(voice.by)
+    return sorted(counts), {name: why for name, why in sorted(void.items()) if name not in counts}
 
 
-def _people(one: Owners, teams: Mapping[str, frozenset[str]]) -> set[str]:
+def people(one: Owners, teams: Mapping[str, frozenset[str]]) -> set[str]:
+    """The logins of the owners, in lower case."""
     found: set[str] = set()
     for person in one.people:
         found |= {login.casefold() for login in teams.get(person, ())} if "/" in person else {person.casefold()}
@@ -373,7 +382,8 @@ def _matches(text: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns)
 
 
-def _may_destroy(change: ResourceChange) -> bool:
+def may_destroy(change: ResourceChange) -> bool:
+    """Whether something that exists now may be gone afterwards."""
     return change.operation.destroys or change.operation is Operation.UNKNOWN
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gitops.flow.command import Ending
 from gitops.model import Check, Plan, Record, RecordKind, Verdict
 
 ID = "https://gitops-pulumi.invalid/schemas/ledger-record.json"
@@ -105,6 +106,65 @@ class BreakGlass:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class DestroyStarted:
+    """Written right before a stack is destroyed, by the run `run` on the machine `host`."""
+
+    run: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """Written when the stack and all that it had is gone; `why` it had to go."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyFailed:
+    """A destroy that did not come to its end; `cancelled` as for an apply."""
+
+    message: str
+    cancelled: bool = False
+    run: str = ""
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyApproved:
+    """Somebody approved what that plan destroys, by a comment on pull request `shown_on`.
+
+    It counts for as long as the comment stands there as it was written.
+    """
+
+    plan_digest: Digest
+    shown_on: int
+    comment: int
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """A comment's command, and what became of it. `answer` is what was said about it, in Markdown."""
+
+    command: str
+    pull_request: int
+    comment: int
+    outcome: Ending
+    answer: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackAsked:
+    """Somebody proposed to take the record's commit back to the release `to`, with commit `head`, as a pull request."""
+
+    to: Commit
+    head: Commit
+    pull_request: int
+
+
 BODIES: dict[RecordKind, tuple[type, ...]] = {
     RecordKind.PLAN: (Planned,),
     RecordKind.APPLY_STARTED: (ApplyStarted,),
@@ -116,6 +176,12 @@ BODIES: dict[RecordKind, tuple[type, ...]] = {
     RecordKind.RELEASE: (Verified, Unchanged),
     RecordKind.SUPERSEDED: (Superseded,),
     RecordKind.BREAK_GLASS: (BreakGlass,),
+    RecordKind.DESTROY_STARTED: (DestroyStarted,),
+    RecordKind.DESTROYED: (Destroyed,),
+    RecordKind.DESTROY_FAILED: (DestroyFailed,),
+    RecordKind.DESTROY_APPROVED: (DestroyApproved,),
+    RecordKind.COMMAND: (Commanded,),
+    RecordKind.ROLLBACK: (RollbackAsked,),
 }
 
 
@@ -132,7 +198,11 @@ def schema() -> dict[str, Any]:
             "pattern": "^([0-9a-f]{64})?$",
             "description": "SHA-256 of the record before it as canonical JSON (RFC 8785); empty for the first.",
         },
-        "stack": {"type": "string", "pattern": "^[^/]+/[^/]+$", "description": "project/name"},
+        "stack": {
+            "type": "string",
+            "pattern": "^([^/]+/[^/]+)?$",
+            "description": "project/name; empty for a command, which is about a pull request.",
+        },
     }
     kinds = [
         {

@@ -239,10 +239,10 @@ def headline(environment: str, changes: Sequence[ResourceChange], failed: int) -
     return f"{environment}: {grave} ({tally(changes)})"
 
 
-def findings(plan: Plan) -> tuple[PolicyFinding, ...]:
-    """A plan's policy findings, the strictest first."""
+def findings(found: Iterable[PolicyFinding]) -> tuple[PolicyFinding, ...]:
+    """Policy findings, the strictest first."""
     levels = tuple(PolicyLevel)
-    return tuple(sorted(plan.findings, key=lambda f: (levels.index(f.level), f.pack, f.policy, f.urn, f.message)))
+    return tuple(sorted(found, key=lambda f: (levels.index(f.level), f.pack, f.policy, f.urn, f.message)))
 
 
 def packs(plan: Plan) -> Iterator[str]:

@@ -95,11 +95,20 @@ class RecordKind(StrEnum):
     RELEASE = "release"
     SUPERSEDED = "superseded"
     BREAK_GLASS = "break glass"
+    DESTROY_STARTED = "destroy started"
+    DESTROYED = "destroyed"
+    DESTROY_FAILED = "destroy failed"
+    DESTROY_APPROVED = "destroy approved"
+    COMMAND = "command"
+    ROLLBACK = "rollback asked"
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of the ledger. `previous` is the digest of the record before it, empty for the first."""
+    """One entry of the ledger. `previous` is the digest of the record before it, empty for the first.
+
+    `stack` is a label; empty for what concerns a pull request as a whole.
+    """
 
     sequence: int
     previous: str

@@ -17,6 +17,22 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """Something written below a pull request; `edited` says that it does not stand there as it was written.
+
+    `by` is empty where the account is gone. `by_person` is false for bots and apps. `address` is the web page's.
+    """
+
+    id: int
+    by: str
+    body: str
+    at: datetime
+    edited: bool = False
+    by_person: bool = True
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PullRequest:
     """A pull request as the pipeline needs it; `merged_as` is the commit it became on `base` (None: it is not merged).
 

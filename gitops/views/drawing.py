@@ -58,16 +58,16 @@ class Drawing:
 
 @dataclass(slots=True)
 class _Point:
-    """A box, or (empty `urn`) the place of an arrow in a column that it passes."""
+    """A box, or (no `urn`) the place of an arrow in a column that it passes."""
 
-    urn: str
+    urn: str | None = None
     y: float = 0.0
     left: list["_Point"] = field(default_factory=list)
     right: list["_Point"] = field(default_factory=list)
 
     @property
     def height(self) -> int:
-        return HEIGHT if self.urn else _BEND
+        return HEIGHT if self.urn is not None else _BEND
 
     @property
     def middle(self) -> float:
@@ -148,7 +148,12 @@ def _placed(
     ways = {edge: _way(edge, points, depths, columns) for edge in edges}
     _arrange(columns)
     tops = [_MARGIN, *(int(point.y) + point.height + _BETWEEN_ROWS for column in columns for point in column)]
-    places = {point.urn: (_x(depth), int(point.y)) for depth, row in enumerate(columns) for point in row if point.urn}
+    places = {
+        point.urn: (_x(depth), int(point.y))
+        for depth, row in enumerate(columns)
+        for point in row
+        if point.urn is not None
+    }
     across = max(len(columns), 2)
     for number, urn in enumerate(alone):
         places[urn] = (_x(number % across), max(tops) + number // across * (HEIGHT + _BETWEEN_ROWS))
@@ -192,7 +197,7 @@ def _way(
 ) -> list[_Point]:
     """The points that an arrow goes through, with new ones in the columns that it passes."""
     need, urn = edge
-    bends = [_Point("") for _ in range(depths[need] + 1, depths[urn])]
+    bends = [_Point() for _ in range(depths[need] + 1, depths[urn])]
     for column, bend in zip(columns[depths[need] + 1 :], bends, strict=False):
         column.append(bend)
     way = [points[need], *bends, points[urn]]

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gitops import __version__
-from gitops.flow import comment, properties, wording
+from gitops.flow import comment, following, properties, wording
 from gitops.flow.comment import PreviewFailure, Review, StackReview
 from gitops.flow.properties import Mark
 from gitops.flow.wording import Weight
@@ -175,6 +175,7 @@ def _top(review: Review, sections: Sequence[_Section], shown: set[str]) -> dict[
         "unevaluated": unevaluated,
         "changed_stacks": sum(bool(section.review.changes) for section in sections),
         "packs": _some("pack", sorted(packs, key=lambda one: (one.path, one.fate)), _TOP // 20),
+        "downstream": _some("following", review.downstream, _TOP // 10),
         "undeclared": _some("undeclared", review.undeclared, _TOP // 20),
         "quiet": _some("quiet", quiet, _TOP // 20),
         "destroyed_count": len(destroyed),
@@ -224,7 +225,7 @@ def _frame(review: StackReview, records: Sequence[Record], room: int) -> dict[st
     }
     if isinstance(plan, Plan):
         warnings = [list(islice(wording.warning(one), _TEXT_LINES)) for one in plan.warnings]
-        frame["findings"] = _some("finding", wording.findings(plan), room // 3)
+        frame["findings"] = _some("finding", wording.findings(plan.findings), room // 3)
         frame["warnings"] = _some("warning", warnings, room // 10)
         frame["drift"] = tuple(wording.drift(plan))
     else:
@@ -343,6 +344,10 @@ def templates() -> Environment:
         "name_of": _name_of,
         "path": _path,
         "Weight": Weight,
+        "following_title": following.TITLE,
+        "following_note": following.NO_PLAN,
+        "following_summary": following.summary,
+        "following_lines": following.gravest,
         "BOX_WIDTH": drawing.WIDTH,
         "BOX_HEIGHT": drawing.HEIGHT,
     }

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gitops.errors import EngineFailed, GitOpsError, Refused, UsageError, Waiting
-from gitops.flow import wording
+from gitops.flow import following, wording
 from gitops.flow.comment import PreviewFailure, Review
+from gitops.flow.downstream import Downstream, hangs_on_unknown
 from gitops.flow.status import EnvironmentStatus
 from gitops.flow.wording import clip, plural, short, visible
 from gitops.model import (
@@ -42,9 +43,14 @@ _RECORD_STYLES = {
     RecordKind.NOT_VERIFIED: "red",
     RecordKind.BREAK_GLASS: "bold red",
     RecordKind.REFUSED: "red",
+    RecordKind.DESTROY_APPROVED: "bold yellow",
     RecordKind.REPAIRED: "yellow",
     RecordKind.APPLY_STARTED: "dim",
     RecordKind.SUPERSEDED: "dim",
+    RecordKind.DESTROY_STARTED: "dim",
+    RecordKind.DESTROYED: "yellow",
+    RecordKind.DESTROY_FAILED: "red",
+    RecordKind.ROLLBACK: "yellow",
 }
 _FINDING_STYLES = {
     PolicyLevel.MANDATORY: "bold red",
@@ -86,6 +92,7 @@ def review(review: Review) -> RenderableType:
             parts += [Text(), _failure(clip(item.stack.label), item.result), reasons]
         elif not item.is_quiet:
             parts += [Text(), plan(item.result), reasons]
+    parts += [_follows(one) for one in review.downstream]
     quiet = [clip(s.stack.label) for s in review.ordered() if s.is_quiet]
     footer = Lines()
     footer.add()
@@ -96,6 +103,28 @@ def review(review: Review) -> RenderableType:
     if review.unaffected or not review.stacks:
         footer.add(f"Not affected: {plural(review.unaffected, 'stack')}.", "dim")
     return Group(*parts, footer)
+
+
+def _follows(one: Downstream) -> Lines:
+    """What follows in a stack that reads moved outputs: no plan, so it has no digest."""
+    lines = Lines()
+    lines.add()
+    reads = wording.listed([clip(stack.label) for stack in one.reads])
+    grave = one.untold or any(change.operation.destroys for change in one.changes)
+    head = f"{clip(one.stack.label)} will follow, since it reads {reads}: {following.summary(one)}"
+    lines.add(head, "bold red" if grave else "bold", hang=2)
+    for text in one.untold:
+        for line in text.splitlines():
+            lines.add(f"  │ {visible(line)}", hang=4)
+    if text := following.unknown(one):
+        lines.add(f"  {text}", "yellow", hang=4)
+    for found in wording.findings(one.findings):
+        lines.add(f"  policy, {following.finding(found)}", _FINDING_STYLES[found.level], hang=4)
+    for change in wording.ordered(one.changes):
+        add_change(lines, change, indent=4)
+        if hangs_on_unknown(change):
+            lines.add(f"        {following.MAY_BE_NONE}", "dim", hang=8)
+    return lines
 
 
 def _failure(label: str, failure: PreviewFailure) -> Lines:
@@ -119,7 +148,7 @@ def plan(plan: Plan) -> RenderableType:
         lines.add(f"  {ran}", "dim", hang=4)
     for fate, which in wording.drift(plan):
         lines.add(f"  {fate}: {which}", "yellow", hang=4)
-    for finding in wording.findings(plan):
+    for finding in wording.findings(plan.findings):
         where = f" on {wording.resource_of(finding.urn)}" if finding.urn else ""
         rule = f"{clip(finding.pack)}/{clip(finding.policy)}"
         lines.add(f"  policy, {finding.level}: {rule}{where}", _FINDING_STYLES[finding.level], hang=4)

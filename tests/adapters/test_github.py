@@ -137,6 +137,27 @@ def test_each_commit_that_github_does_not_list_is_a_strangers(github: SimulatedG
     ]
 
 
+def between(github: SimulatedGitHub) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return adapter(github).contributors(*github.git("rev-parse", "main", "feature").split())
+
+
+def test_contributors_between_two_commits_count_on_every_page(github: SimulatedGitHub, number: int) -> None:
+    github.largest_page = 2
+    for name in ("bob", "carol", "dan", "eve"):
+        commit(github, f"by {name}", name)
+    assert number
+    assert between(github) == (("bob", "carol", "dan", "eve", "somebody"), ())
+    assert sum("/compare/" in line for line in github.requests) == 3
+
+
+def test_each_commit_between_two_that_github_does_not_list_is_a_strangers(github: SimulatedGitHub, number: int) -> None:
+    github.most_compared = 2
+    for name in ("bob", "carol"):
+        commit(github, f"by {name}", name)
+    assert number
+    assert between(github) == (("bob", "somebody"), ("a commit that GitHub does not list (2)",))
+
+
 def test_a_rename_changes_both_paths(github: SimulatedGitHub, number: int) -> None:
     blob = github.git("rev-parse", "feature:feature.txt")
     before = github.git("commit-tree", "feature^{tree}", "-p", "main", "-m", "The file is there already")
@@ -342,3 +363,34 @@ def test_a_remote_elsewhere_is_a_usage_error_without_its_password() -> None:
     with pytest.raises(UsageError) as raised:
         Client.from_environment({"GITHUB_TOKEN": "t"}, "https://me:secret@git.example.com/acme/infrastructure")
     assert "secret" not in raised.value.message
+
+
+# --- comments ---------------------------------------------------------------------------------------
+
+
+def test_a_comment_that_was_edited_says_so(github: SimulatedGitHub, number: int) -> None:
+    said = github.say(number, "grace", "/gitops approve-destroy")
+    found = adapter(github).find_comment(number, said.identity)
+    assert found
+    assert (found.edited, found.address) == (
+        False,
+        f"https://github.com/{REPOSITORY}/pull/{number}#issuecomment-{said.identity}",
+    )
+    said.edits = 1
+    edited = adapter(github).find_comment(number, said.identity)
+    assert edited
+    assert edited.edited
+
+
+def test_a_bots_comment_and_one_of_a_deleted_account_are_nobodys(github: SimulatedGitHub, number: int) -> None:
+    bot = adapter(github).find_comment(number, github.say(number, "helper[bot]", "/gitops approve-destroy").identity)
+    gone = adapter(github).find_comment(number, github.say(number, "", "/gitops approve-destroy").identity)
+    assert bot
+    assert gone
+    assert (bot.by_person, gone.by, gone.by_person) == (False, "", False)
+
+
+def test_a_comment_that_cannot_be_asked_for_is_no_missing_one(github: SimulatedGitHub, number: int) -> None:
+    github.forbidden.append(r"GET .*/issues/comments/\d+")
+    with pytest.raises(CodeHostFailed, match="about a comment on pull request"):
+        adapter(github).find_comment(number, 1)

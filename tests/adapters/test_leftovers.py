@@ -102,3 +102,16 @@ def test_a_state_that_cannot_be_read_yet_is_found_and_mended(tmp_path: Path) -> 
     assert broken.exists()
     assert cleared(tmp_path, process, None)[0].startswith("removed dev.json.attrs")
     assert not broken.exists()
+
+
+def test_stacks_that_pulumi_cannot_list_are_found_by_their_files(tmp_path: Path) -> None:
+    place = tmp_path / ".pulumi" / "stacks" / "tiny"
+    place.mkdir(parents=True)
+    for name in ("dev.json", "dev.json.attrs", "review-1.json", "review-1.json.attrs", "old.json.bak"):
+        (place / name).write_text("{}")
+    address = f"file://{tmp_path}"
+    assert leftovers.stacks_by_files(address, "tiny") is None
+    (place / "review-1.json.attrs").write_text("")
+    assert leftovers.stacks_by_files(address, "tiny") == ("dev", "review-1")
+    assert leftovers.stacks_by_files(address, "other") == ()
+    assert leftovers.stacks_by_files("s3://bucket", "tiny") is None

@@ -40,6 +40,9 @@ class People(Protocol):
     def team(self, name: str, people: Sequence[str]) -> None:
         """Make a team, named as @organisation/team."""
 
+    def say(self, number: int, by: str, body: str) -> int:
+        """Write a comment; its id."""
+
     def announcements(self) -> list[str]:
         """What was announced, oldest first: each title, an empty line, the text."""
 
@@ -99,6 +102,9 @@ class PeopleOnGitHub:
 
     def comments(self, number: int) -> list[str]:
         return [comment.body for comment in self._github.pull_requests[number].comments]
+
+    def say(self, number: int, by: str, body: str) -> int:
+        return self._github.say(number, by, body).identity
 
     def announcements(self) -> list[str]:
         return [f"{title}\n\n{body}" for title, body in self._github.issues]

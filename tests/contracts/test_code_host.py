@@ -146,6 +146,27 @@ def test_a_pull_request_that_does_not_exist_is_an_error_that_names_it(host: Code
         host.adapter.comment(41, MARKER, f"{MARKER}\ntext")
 
 
+def test_a_comment_is_found_by_its_id_below_its_pull_request_only(host: CodeHost) -> None:
+    host.commit("feature", "one")
+    host.commit("other", "one")
+    number = host.people.open("feature", "main", title="Add a bucket", author="ada")
+    other = host.people.open("other", "main", title="Add a queue", author="ada")
+    host.people.say(number, "ada", "first")
+    identity = host.people.say(number, "grace", "/gitops explain")
+    found = host.adapter.find_comment(number, identity)
+    assert found is not None
+    assert (found.id, found.by, found.body, found.edited, found.by_person) == (
+        identity,
+        "grace",
+        "/gitops explain",
+        False,
+        True,
+    )
+    assert found.at.tzinfo is not None
+    assert host.adapter.find_comment(other, identity) is None
+    assert host.adapter.find_comment(number, identity + 1) is None
+
+
 # --- labels, replies, proposals -----------------------------------------------------------------------
 
 

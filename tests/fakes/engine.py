@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from gitops.model import (
     Stack,
     StartState,
 )
-from gitops.ports import Preview, RunnablePack, SavedPlan
+from gitops.ports import Preview, RunnablePack, SavedPlan, Upstream
 from tests.fakes import policies
 
 TYPE = "fake:index:Thing"
@@ -44,7 +44,10 @@ class FakeEngine:
     apply leaves. `live` is what exists of a stack where that is not what its state says; an apply goes on from there.
     `during_preview`, `before_apply` and `during_apply` are called then; `broken` previews fail with that message.
     `settled` is what settling tells, and `cut_off` by whom it was told to be left. `versions` are installed.
-    `applied_under` are the policy packs of each apply. Packs are those of `tests.fakes.policies`.
+    `undestroyable` are stacks that no destroy gets rid of.
+    `applied_under` are the policy packs of each apply. Packs are those of `tests.fakes.policies`. `proposes` are the
+    outputs that a stack's preview would move; `follows`, those that it would if it was previewed after others, or the
+    message with which that fails. `followed` is what these previews found of the others.
     """
 
     states: dict[str, Sizes] = field(default_factory=dict)
@@ -59,10 +62,15 @@ class FakeEngine:
     before_apply: Callable[[], None] = nothing
     during_apply: Callable[[], None] = nothing
     applied: list[str] = field(default_factory=list)
+    destroyed: list[str] = field(default_factory=list)
+    undestroyable: set[str] = field(default_factory=set)
     applied_under: list[tuple[str, ...]] = field(default_factory=list)
     previews: list[str] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     cut_off: list[CutOff | None] = field(default_factory=list)
+    proposes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    follows: dict[str, dict[str, Any] | str] = field(default_factory=dict)
+    followed: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def preview(
         self, folder: Path, stack: str, *, save_plan: Path | None = None, packs: Sequence[RunnablePack] = ()
@@ -97,7 +105,24 @@ class FakeEngine:
             packs=took_part,
             evaluations=evaluations,
         )
-        return Preview(run, start, self.installed(folder))
+        outputs = self.proposes.get(stack, {})
+        return Preview(
+            replace(run, changes=(*changes, *outputs_moving(stack, outputs))),
+            start,
+            self.installed(folder),
+            outputs=outputs,
+        )
+
+    def preview_after(
+        self, folder: Path, stack: Stack, upstream: Sequence[Upstream], packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
+        """What the test says follows."""
+        self.followed.append((stack.label, {one.stack.label: one.outputs for one in upstream}))
+        outputs = self.follows.get(stack.name, {})
+        if isinstance(outputs, str):
+            raise EngineFailed(f"Could not preview stack {stack.name}: {outputs}", diagnostics=(outputs,))
+        run = EngineRun(outputs_moving(stack.name, outputs), 1)
+        return Preview(run, self.start_state(folder, stack.name), self.installed(folder), outputs=outputs)
 
     def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
         """What the packs' files say."""
@@ -148,6 +173,30 @@ class FakeEngine:
             on_progress(ResourceStep(change.urn, TYPE, change.operation.value, done=True))
         return EngineRun(changes, 0)
 
+    def stacks(self, folder: Path) -> tuple[str, ...]:
+        """Those that have a state."""
+        return tuple(sorted(self.states))
+
+    def destroy(
+        self,
+        folder: Path,
+        stack: str,
+        on_progress: Callable[[ResourceStep], None],
+        must_stop: Callable[[], str],
+    ) -> None:
+        """Delete one thing after the other, then the stack."""
+        self.destroyed.append(stack)
+        self.during_apply()
+        state = self.states.get(stack, {})
+        for done, name in enumerate(sorted(state)):
+            if stack in self.undestroyable or (self.fails_after is not None and done >= self.fails_after):
+                raise EngineFailed(f"Could not destroy stack {stack}: {name}: is protected")
+            if reason := must_stop():
+                raise EngineFailed(f"Stopped while trying to destroy stack {stack}: {reason}")
+            del state[name]
+            on_progress(ResourceStep(urn_of(stack, name), TYPE, Operation.DELETE.value, done=True))
+        self.states.pop(stack, None)
+
     def unsettled(
         self, folder: Path, stack: str, left_by: CutOff | None = None, told: Mapping[str, str] | None = None
     ) -> tuple[str, ...]:
@@ -163,6 +212,13 @@ class FakeEngine:
         self.pending.pop(stack, None)
         self.settled, told_now = (), self.settled
         return told_now
+
+
+def outputs_moving(stack: str, outputs: Mapping[str, Any]) -> tuple[ResourceChange, ...]:
+    """The change of a stack whose outputs become these."""
+    properties = tuple(PropertyChange(f"outputs.{name}", PropertyKind.ADD, None, new) for name, new in outputs.items())
+    urn = f"urn:pulumi:{stack}::shop::{plans.STACK_TYPE}::shop-{stack}"
+    return (ResourceChange(urn, plans.STACK_TYPE, Operation.UPDATE, "", properties),) if properties else ()
 
 
 def wanted_in(folder: Path, stack: str) -> Sizes:

@@ -20,7 +20,7 @@ from gitops.model import (
     Stack,
     StartState,
 )
-from gitops.ports import Preview, RunnablePack, SavedPlan
+from gitops.ports import Preview, RunnablePack, SavedPlan, Upstream
 from tests.fakes.engine import TYPE, changes_between, urn_of, wanted_in
 from tests.faults.moments import Act, Faults, Step
 from tests.faults.simulated_cloud import Locked, SimulatedCloud, Sizes, is_alive
@@ -31,7 +31,7 @@ STRUCK_AT = 2
 
 @dataclass
 class SimulatedEngine:
-    """Implements `gitops.ports.EngineReader` and `EngineWriter`."""
+    """Implements of `gitops.ports.EngineReader` and `EngineWriter` what `gitops up` needs."""
 
     faults: Faults
     previewed: bool = False
@@ -55,6 +55,12 @@ class SimulatedEngine:
         resources = tuple(ResourceState(urn_of(stack, name), TYPE, {"size": size}) for name, size in wanted.items())
         run = EngineRun(changes, unchanged=len(wanted) - len(changes), resources=resources)
         return Preview(run, start, self.installed(folder))
+
+    def preview_after(
+        self, folder: Path, stack: Stack, upstream: Sequence[Upstream], packs: Sequence[RunnablePack] = ()
+    ) -> Preview:
+        """No stack here reads another."""
+        raise AssertionError(f"nothing that {stack.label} reads can move")
 
     def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
         """There are no policy packs here."""

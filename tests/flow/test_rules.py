@@ -176,6 +176,12 @@ def test_a_promotion_soaks_in_the_environment_before(since: datetime | None, out
     assert says in found.reason
 
 
+def test_a_rollback_has_soaked_before() -> None:
+    found = judged(rules_of=Gate(soak=86400), returns_to="d" * 40)["soak"]
+    assert found.outcome is Outcome.ALLOW
+    assert "has the files of dddddddddddd, which was released here" in found.reason
+
+
 @pytest.mark.parametrize(("age", "outcome"), [(7 * DAY, Outcome.ALLOW), (7 * DAY + MINUTE, Outcome.REFUSE)])
 def test_a_plan_that_is_too_old_is_refused(age: timedelta, outcome: Outcome) -> None:
     found = judged(rules_of=Gate(plan_age=7 * 86400), now=NOW + age)["plan age"]

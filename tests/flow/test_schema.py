@@ -28,7 +28,24 @@ BODIES = {
     RecordKind.REPAIRED: {"repairs": ["adopted a bucket"]},
     RecordKind.RELEASE: {"unchanged_since": HEAD},
     RecordKind.SUPERSEDED: {"by": HEAD},
+    RecordKind.ROLLBACK: {"to": HEAD, "head": HEAD, "pull_request": 7},
     RecordKind.BREAK_GLASS: {"reason": "fire", "plan_digest": DIGEST, "verdict": VERDICT},
+    RecordKind.DESTROY_STARTED: {"run": "5f0c", "host": "runner-1"},
+    RecordKind.DESTROYED: {"why": "pull request #7 is closed"},
+    RecordKind.DESTROY_FAILED: {"message": "no", "cancelled": True, "run": "5f0c", "host": "runner-1"},
+    RecordKind.DESTROY_APPROVED: {
+        "plan_digest": DIGEST,
+        "shown_on": 7,
+        "comment": 5001,
+        "address": "https://x.example",
+    },
+    RecordKind.COMMAND: {
+        "command": "/gitops unlock shop/dev",
+        "pull_request": 7,
+        "comment": 5001,
+        "outcome": "done",
+        "answer": "The lease is gone.",
+    },
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gitops.flow.comment import PreviewFailure, Review
+from gitops.flow.downstream import Downstream
 from gitops.flow.policies import PackChange, PackFate
 from gitops.model import (
     Diagnostic,
@@ -250,6 +251,38 @@ def spared() -> Review:
     return review(replace(reviewed(replace(recorded, commit=HEAD)), same_as=recorded), undeclared=gone)
 
 
+NETWORK, APPS, EDGE, MAIL = (Stack(name, "dev") for name in ("network", "apps", "edge", "mail"))
+CLUSTER = "aws:eks/cluster:Cluster"
+
+
+def follows() -> Review:
+    """Outputs move: one reader has a plan of its own, one is not affected, of one nothing can be told."""
+    moving = change(
+        Operation.UPDATE,
+        "pulumi:pulumi:Stack",
+        "network-dev",
+        update("outputs.cidr", "10.0.0.0/16", "10.8.0.0/16"),
+        update("outputs.subnets", ["subnet-1"], [UnknownValue()]),
+    )
+    own = change(Operation.UPDATE, DEPLOYMENT, "web", update("spec.replicas", 2, 3))
+    cluster = change(
+        Operation.REPLACE, CLUSTER, "main", update("vpcConfig.subnetIds[0]", "subnet-1", UnknownValue(), replaces=True)
+    )
+    group = change(
+        Operation.REPLACE, "aws:ec2/group:Group", "web", update("cidr", "10.0.0.0/16", "10.8.0.0/16", replaces=True)
+    )
+    record = change(Operation.UPDATE, "aws:route53/record:Record", "web", update("records[0]", "10.0.0.9", "10.8.0.9"))
+    finding = PolicyFinding("baseline", "known-ranges", PolicyLevel.MANDATORY, "10.8.0.0/16 is not ours", group.urn)
+    unknown = ("network/dev subnets",)
+    following = (
+        Downstream(APPS, (NETWORK,), (own, cluster, group), (finding,), unknown),
+        Downstream(EDGE, (APPS,), (record,)),
+        Downstream(MAIL, (NETWORK,), unknown=unknown, untold=("Could not preview stack dev: KeyError: 'zone'",)),
+    )
+    network = replace(reviewed(plan(moving, stack=NETWORK), NETWORK), downstream=following)
+    return review(network, reviewed(plan(own, stack=APPS), APPS), reviewed(plan(stack=EDGE), EDGE), unaffected=1)
+
+
 GOLDEN: dict[str, Callable[[], Review]] = {
     "nothing-changes": nothing,
     "spared": spared,
@@ -265,5 +298,6 @@ GOLDEN: dict[str, Callable[[], Review]] = {
     "many-stacks": many_stacks,
     "failed-preview": failed,
     "drift": drift,
+    "downstream": follows,
     "hostile": hostile,
 }

@@ -11,7 +11,10 @@ from tests.support import reports
 from tests.support.pages import Page
 
 SHOWN = {
-    **{name: GOLDEN[name] for name in ("nothing-changes", "secrets", "failed-preview", "hostile", "spared")},
+    **{
+        name: GOLDEN[name]
+        for name in ("nothing-changes", "secrets", "failed-preview", "hostile", "spared", "downstream")
+    },
     "sample": reports.sample,
 }
 

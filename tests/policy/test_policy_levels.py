@@ -44,6 +44,13 @@ def test_an_unknown_environment_gets_the_strictest_level_of_each_rule(environmen
     assert found.of("pod-probed", Severity.LOW, environment) is Level.ADVISORY
 
 
+def test_a_stack_can_be_judged_as_an_environment_whose_name_it_has_not() -> None:
+    found = read(TEXT + 'like: {"review-*": dev, "*": prod}\n')
+    assert found.of("s3-versioned", Severity.HIGH, "review-7") is Level.ADVISORY
+    assert found.of("s3-versioned", Severity.HIGH, "other") is Level.MANDATORY
+    assert found.of("s3-versioned", Severity.HIGH, "dev") is Level.ADVISORY
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -51,6 +58,7 @@ def test_an_unknown_environment_gets_the_strictest_level_of_each_rule(environmen
         ("environments: {", "policy/levels.yaml:1: the file is not YAML"),
         ("environments: {}", "policy/levels.yaml:1: environments must name an environment"),
         ("environment: {}", "policy/levels.yaml:1: environment is not known here"),
+        (TEXT + "like: {a-*: test}", "policy/levels.yaml:10: like.a-* must be one of dev, prod; got test"),
         (TEXT.replace("low: disabled", ""), "policy/levels.yaml:3: environments.dev.severities lacks the key low"),
         (
             TEXT.replace("rds-multi-az: disabled", "rds-multi-az: off"),

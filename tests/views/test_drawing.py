@@ -95,6 +95,15 @@ def test_circles_do_not_stop_it() -> None:
     assert len(made.arrows) == 2
 
 
+def test_names_that_no_engine_gives_are_drawn_as_well() -> None:
+    odd = ["", "::", "urn:pulumi:dev::shop::::", "#"]
+    nodes = tuple(ResourceNode(one, one, tuple(odd)) for one in odd)
+    changes = [ResourceChange(one, THING, Operation.DELETE, "") for one in odd]
+    made = drawing.draw(ResourceGraph(nodes), changes)
+    assert made is not None
+    assert sorted(box.urn for box in made.boxes) == sorted(odd)
+
+
 graphs = st.lists(st.lists(st.integers(0, 60), max_size=4), min_size=1, max_size=60)
 
 

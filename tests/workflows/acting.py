@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gitops.toolchain import tools
 from tests.workflows.github_shapes import Json
-from tests.workflows.simulated_github import TOKEN, SimulatedGitHub
+from tests.workflows.simulated_github import TOKEN, Comment, SimulatedGitHub
 from tests.workflows.simulated_queue import merge_group_event
 
 ROOT = Path(__file__).parents[2]
@@ -56,10 +56,18 @@ class Act:
         self._settings = settings or Settings()
         self._runs = 0
 
-    def pull_request(self, number: int, action: str = "opened", **payload: object) -> Finished:
-        """The `preview` workflow for an event of a pull request; `payload` adds to the event."""
+    def pull_request(
+        self, number: int, action: str = "opened", workflow: str = "preview", **payload: object
+    ) -> Finished:
+        """A workflow for an event of a pull request; `payload` adds to the event."""
         event = {**self._github.pull_request_event(number, action), **payload}
-        return self._run("preview", "pull_request", event, f"refs/pull/{number}/merge", event["pull_request"]["head"])
+        return self._run(workflow, "pull_request", event, f"refs/pull/{number}/merge", event["pull_request"]["head"])
+
+    def schedule(self, workflow: str) -> Finished:
+        """A workflow at its time, on the newest commit of main."""
+        head = {"sha": self._github.git("rev-parse", "refs/heads/main")}
+        event = {"schedule": "0 * * * *", "repository": self._github.push_event("main")["repository"]}
+        return self._run(workflow, "schedule", event, "refs/heads/main", head)
 
     def merge_group(self, number: int, behind: str = "") -> Finished:
         """The `preview` workflow for what a merge queue would merge: the pull request, and what is queued before it."""
@@ -71,6 +79,18 @@ class Act:
         """The `apply` workflow for a push that moved the branch to where it is now."""
         event = self._github.push_event(branch)
         return self._run("apply", "push", event, f"refs/heads/{branch}", {"sha": event["after"]})
+
+    def comment(self, number: int, comment: Comment, **payload: object) -> Finished:
+        """The `command` workflow for a comment below a pull request; it runs on the default branch."""
+        event = {**self._github.comment_event(number, comment), **payload}
+        head = {"sha": self._github.git("rev-parse", "refs/heads/main")}
+        return self._run("command", "issue_comment", event, "refs/heads/main", head)
+
+    def started(self, workflow: str, inputs: Mapping[str, str] | None = None, branch: str = "main") -> Finished:
+        """A workflow by its schedule, or with inputs by hand, on a branch."""
+        event = {**self._github.push_event(branch), **({"inputs": dict(inputs)} if inputs is not None else {})}
+        name = "schedule" if inputs is None else "workflow_dispatch"
+        return self._run(workflow, name, event, f"refs/heads/{branch}", {"sha": event["after"]})
 
     def _run(self, workflow: str, event: str, payload: Json, ref: str, head: Mapping[str, str]) -> Finished:
         self._runs += 1

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
-from tests.workflows import github_checks, github_labels, github_runs, github_settings
+from tests.workflows import github_checks, github_issues, github_labels, github_runs, github_settings
 from tests.workflows import github_shapes as shapes
 from tests.workflows.github_requests import NOT_FOUND, Answer, Request, Route
 from tests.workflows.github_shapes import Json
@@ -93,7 +93,7 @@ def _page(github: "SimulatedGitHub", request: Request, whole: Answer) -> Answer:
     links = f'<{address}&page={page + 1}>; rel="next", <{address}&page={last}>; rel="last"'
     shown: object = items[(page - 1) * size : page * size]
     if whole.under:
-        shown = {"total_count": len(items), whole.under: shown}
+        shown = {**whole.beside, whole.under: shown}
     return replace(whole, value=shown, headers={"Link": links} if page < last else {})
 
 
@@ -155,7 +155,8 @@ def _commits(github: "SimulatedGitHub", _request: Request, _login: str, number: 
 
 
 def _compared(github: "SimulatedGitHub", request: Request, _login: str, span: str) -> Answer:
-    return Answer(200, github.compared_json(*span.split("...")))
+    commits, beside = github.compared_json(*span.split("..."))
+    return Answer(200, commits, under="commits", beside=beside)
 
 
 def _open_issue(github: "SimulatedGitHub", request: Request, login: str, _name: str) -> Answer:
@@ -185,8 +186,10 @@ def _create_comment(github: "SimulatedGitHub", request: Request, login: str, num
 
 
 def _one_comment(github: "SimulatedGitHub", request: Request, login: str, identity: str) -> Answer:
-    """Edit or delete; a workflow's token may touch its own comments only."""
+    """Read, edit or delete; a workflow's token may change its own comments only."""
     pull_request, comment = github.find_comment(int(identity))
+    if request.method == "GET":
+        return Answer(200, github.comment_json(pull_request, comment))
     if comment.by != login:
         return Answer(403, {"message": "Must have admin rights to Repository.", "status": "403"})
     if request.method == "DELETE":
@@ -218,11 +221,13 @@ ROUTES: Mapping[str, Route] = {
     "GET /orgs/{org}/teams/{team_slug}/members": _members,
     "GET /repos/{owner}/{repo}/issues/{issue_number}/comments": _comments,
     "POST /repos/{owner}/{repo}/issues/{issue_number}/comments": _create_comment,
+    "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": _one_comment,
     "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}": _one_comment,
     "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}": _one_comment,
     "GET /repos/{owner}/{repo}/collaborators/{username}/permission": _permission,
     **github_labels.ROUTES,
     **github_checks.ROUTES,
+    **github_issues.ROUTES,
     **github_runs.ROUTES,
     **github_settings.ROUTES,
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Answer:
     """Status, JSON (a list is sent in pages) and headers of one response; `page` is HTML instead.
 
-    `under` names the list in an object that says how many there are, as some lists of GitHub's come.
+    `under` names the list in an object, as some lists of GitHub's come; `beside` is what else that object has.
     """
 
     status: int
@@ -23,6 +23,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     page: bytes | None = None
     under: str = ""
+    beside: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

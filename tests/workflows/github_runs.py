@@ -62,7 +62,8 @@ def _listed(github: "SimulatedGitHub", request: Request, _login: str, workflow: 
         return NOT_FOUND
     wanted = request.query.get("head_sha")
     runs = [run for run in reversed(github.runs) if run.workflow == workflow and wanted in {None, run.commit}]
-    return Answer(200, [run_json(github, run) for run in runs], under="workflow_runs")
+    listed = [run_json(github, run) for run in runs]
+    return Answer(200, listed, under="workflow_runs", beside={"total_count": len(listed)})
 
 
 def _one(github: "SimulatedGitHub", _request: Request, _login: str, identity: str) -> Answer:

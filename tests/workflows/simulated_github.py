@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -40,12 +40,13 @@ class Review:
 
 @dataclass
 class Comment:
-    """One comment below a pull request; `edits` counts how often it was replaced."""
+    """One comment below a pull request; `edits` counts how often it was replaced, a second later each time."""
 
     identity: int
     by: str
     body: str
     edits: int = 0
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -109,8 +110,12 @@ class SimulatedGitHub:
         # Team, as organisation/slug → who belongs to it.
         self.teams: dict[str, list[str]] = {}
         self.issues: list[tuple[str, str]] = []
+        self.closed_issues: set[int] = set()
+        self.authors_of_issues: dict[int, str] = {}
         # GitHub's largest page; a test that wants many pages makes it small instead of writing 101 comments.
         self.largest_page = 100
+        # GitHub lists no more of a comparison.
+        self.most_compared = 10_000
         # Right after a merge GitHub does not know a commit's pull requests yet.
         self.index_is_late = False
         self.requests: list[str] = []
@@ -249,6 +254,18 @@ class SimulatedGitHub:
             "sender": self.user_json("merger"),
         }
 
+    def comment_event(self, number: int, comment: Comment, action: str = "created") -> Json:
+        """The payload of the `issue_comment` event for a comment below a pull request."""
+        pull_request = self.follow(self.pull_requests[number])
+        link = {"url": f"{self.url}/repos/{self.repository}/pulls/{number}"}
+        return {
+            "action": action,
+            "issue": {"number": number, "title": pull_request.title, "state": "open", "pull_request": link},
+            "comment": self.comment_json(pull_request, comment),
+            "repository": {**shapes.repository(self.url, self.repository), "default_branch": "main"},
+            "sender": self.user_json(comment.by),
+        }
+
     # --- state to JSON ---------------------------------------------------------------------------
 
     def user_json(self, login: str) -> Json:
@@ -292,8 +309,12 @@ class SimulatedGitHub:
         return shapes.review(self.url, self.repository, pull_request.number, identity, fields)
 
     def comment_json(self, pull_request: SimulatedPullRequest, comment: Comment) -> Json:
-        at = shapes.instant(_now())
-        fields: Json = {"user": self.user_json(comment.by), "body": comment.body, "created_at": at, "updated_at": at}
+        fields: Json = {
+            "user": self.user_json(comment.by) if comment.by else None,
+            "body": comment.body,
+            "created_at": shapes.instant(comment.at),
+            "updated_at": shapes.instant(comment.at + timedelta(seconds=comment.edits)),
+        }
         return shapes.comment(self.url, self.repository, pull_request.number, comment.identity, fields)
 
     def commits_json(self, pull_request: SimulatedPullRequest) -> list[Json]:
@@ -314,18 +335,20 @@ class SimulatedGitHub:
             for row in rows
         ]
 
-    def compared_json(self, base: str, head: str) -> Json:
-        """What `head` has and `base` has not. Two commits of one line: they meet in the older."""
+    def compared_json(self, base: str, head: str) -> tuple[list[Json], Json]:
+        """The commits that `head` has and `base` has not, and what a comparison says beside them.
+
+        Two commits of one line: they meet in the older.
+        """
         commits = self.span_json(f"{base}..{head}")
         [before] = self.span_json(f"{base}^!")
-        return {
+        return commits[: self.most_compared], {
             "url": f"{self.url}/repos/{self.repository}/compare/{base}...{head}",
             "base_commit": before,
             "merge_base_commit": before,
             "status": "ahead" if commits else "identical",
             "ahead_by": len(commits),
             "total_commits": len(commits),
-            "commits": commits,
         }
 
     def _person(self, name: str, address: str) -> tuple[Json, Json | None]:

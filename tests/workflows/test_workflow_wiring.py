@@ -38,6 +38,7 @@ record = {
     "credential": git("credential", "fill", input="protocol=https\nhost=github.com\n\n").splitlines(),
     "head": git("rev-parse", "HEAD").strip(),
     "kept": git("grep", "-c", "--no-index", token),
+    "event": json.loads(pathlib.Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8")),
     "previews": sorted(str(path) for path in pathlib.Path().glob("previews/**/*.json")),
 }
 folder = pathlib.Path(os.environ["RECORD"])
@@ -49,8 +50,11 @@ if sys.argv[1] == "matrix":
     outputs |= json.loads(os.environ["RECORDED_LEGS"])
     with open(os.environ["GITHUB_OUTPUT"], "a") as file:
         file.writelines(f"{name}={value}\n" for name, value in outputs.items())
+if sys.argv[1] == "status":
+    print(os.environ["RECORDED_STATUS"])
 if "--output" in sys.argv:
     pathlib.Path(sys.argv[sys.argv.index("--output") + 1]).write_text("{}")
+sys.exit(int(os.environ.get("RECORDED_EXIT", "0")))
 """
 ONE = json.dumps([{"number": 1, "title": "1 of 1", "stacks": ["shop/dev"]}])
 TWO = json.dumps(
@@ -71,12 +75,17 @@ class Wired:
         self.folder = folder
         self.act = self.acting(ALONE)
 
-    def acting(self, outputs: Mapping[str, str]) -> Act:
-        """act, where `gitops matrix` gives these outputs."""
+    def acting(self, outputs: Mapping[str, str], **more: str) -> Act:
+        """act, where `gitops matrix` gives these outputs, and `more` is in the runner's environment."""
         settings = Settings(
             variables={"PULUMI_BACKEND_URL": "s3://state", "AWS_ROLE": "arn:aws:iam::1:role/reader"},
             secrets={"PULUMI_CONFIG_PASSPHRASE": "simulated passphrase"},
-            runner={"RECORD": str(self.record), "SIMULATED_PYTHON": "true", "RECORDED_LEGS": json.dumps(outputs)},
+            runner={
+                "RECORD": str(self.record),
+                "SIMULATED_PYTHON": "true",
+                "RECORDED_LEGS": json.dumps(outputs),
+                **more,
+            },
         )
         folder = self.folder / f"act-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
@@ -250,3 +259,48 @@ def test_an_edited_title_leaves_no_skipped_check_behind(wired: Wired) -> None:
     number = wired.github.open("feature", "main")
     succeeded(wired.act.pull_request(number, "edited", changes={"title": {"from": "Old"}}))
     assert len(wired.given("review")) == 1
+
+
+# --- command ----------------------------------------------------------------------------------------
+
+HOSTILE = "$(touch${IFS}pwned)`id`"
+
+
+def commented(wired: Wired, body: str, **payload: object) -> Finished:
+    """The workflow's run for a comment below a pull request whose branch is called something hostile."""
+    branch(wired, HOSTILE)
+    number = wired.github.open(HOSTILE, "main", title='"; touch pwned; echo "')
+    return wired.act.comment(number, wired.github.say(number, "mallory", body), **payload)
+
+
+def test_a_command_runs_on_the_default_branch_and_reads_its_comment_from_a_file(wired: Wired) -> None:
+    body = "/gitops preview $(touch pwned) `touch pwned` ${{ github.token }}\n'; touch pwned; '\n::error::pwned"
+    succeeded(commented(wired, body))
+    [given] = wired.given("command")
+    assert (given["arguments"], given["head"]) == (["command"], wired.github.git("rev-parse", "main"))
+    assert given["event"]["comment"]["body"] == body
+    assert [name for name, value in given["environment"].items() if "touch pwned" in value] == []
+    assert list(wired.folder.rglob("pwned")) == []
+
+
+def test_a_command_has_the_token_and_no_setting_of_an_environment(wired: Wired) -> None:
+    run = commented(wired, "/gitops help")
+    succeeded(run)
+    [given] = wired.given("command")
+    environment = given["environment"]
+    assert environment["GITHUB_TOKEN"] == TOKEN
+    assert f"password={TOKEN}" in given["credential"]
+    assert given["kept"] == ""
+    assert not {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"} & environment.keys()
+    assert "would take arn:" not in run.output
+
+
+@pytest.mark.parametrize("body", ["Please do /gitops preview", "> /gitops preview", ""])
+def test_any_other_comment_starts_nothing(wired: Wired, body: str) -> None:
+    succeeded(commented(wired, body))
+    assert wired.was_not_called()
+
+
+def test_a_comment_on_an_issue_starts_nothing(wired: Wired) -> None:
+    succeeded(commented(wired, "/gitops preview", issue={"number": 1}))
+    assert wired.was_not_called()

@@ -73,6 +73,12 @@ class Pipeline:
     def comments(self, number: int) -> list[Comment]:
         return self.github.pull_requests[number].comments
 
+    def check(self, number: int) -> tuple[str, set[str]]:
+        """How the required check of its head ended, and the files that have a remark."""
+        head = self.github.follow(self.github.pull_requests[number]).head
+        *_, check = [one for one in self.github.checks if (one.commit, one.fields["name"]) == (head, "gitops dev")]
+        return check.fields["conclusion"], {one["path"] for one in check.annotations}
+
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
@@ -151,13 +157,21 @@ def test_what_was_reviewed_is_applied_and_a_moved_state_is_refused(pipeline: Pip
     succeeded(run)
     assert max_replicas(pipeline) == 4
 
-    # Approved, but somebody changes the stack by hand before the merge: refused, and nothing is touched.
+    # A merge queue lets pass what is approved, and not before.
     pipeline.commit("more-pods", 'webMaxReplicas: "4"', 'webMaxReplicas: "5"')
     second = github.open("more-pods", "main", title="Allow more pods", author="ada")
     succeeded(act.pull_request(second))
+    assert pipeline.check(second) == ("success", {"Pulumi.dev.yaml"})
+    early = act.merge_group(second)
+    assert f"exit status {WAITING}" in early.output
     pipeline.approve(second)
+    succeeded(act.merge_group(second))
+
+    # Approved, but somebody changes the stack by hand before the merge: refused, in the queue too; nothing is touched.
     pipeline.git("checkout", "--quiet", "--detach", "origin/main")
     pipeline.by_hand("up", "--yes", "--skip-preview", "--stack", "dev", "--config", "infrastructure:webMaxReplicas=6")
+    queued = act.merge_group(second)
+    assert f"exit status {REFUSED}" in queued.output
     github.merge(second)
     run = act.push("main")
     assert f"exit status {REFUSED}" in run.output

@@ -5,7 +5,7 @@ import gzip
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters.github.client import Client
+from gitops.adapters.github.client import Client, made
 from gitops.model import Annotation, CheckReport
 
 if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s
@@ -36,7 +36,7 @@ class GitHubChecks:
         with self._client.asking(f"to report a check on {commit[:12]}", needs="checks: write"):
             output: dict[str, Any] = {"title": report.title, "summary": summary, "annotations": first}
             # A check run cannot lose its remarks, so one of the same name takes its place: the newest one counts.
-            made: CheckRun = self._client.repository.create_check_run(
+            run: CheckRun = self._client.repository.create_check_run(
                 report.name,
                 commit,
                 status="completed",
@@ -44,8 +44,9 @@ class GitHubChecks:
                 completed_at=datetime.now(UTC),
                 output=output,
             )
+            made(run.id)
             for more in rest:
-                made.edit(output={**output, "annotations": more})
+                run.edit(output={**output, "annotations": more})
 
     def findings(self, commit: str, ref: str, sarif: bytes) -> None:
         """Upload the document; what is not violated any more is closed by GitHub, for each tool and category."""
@@ -53,16 +54,15 @@ class GitHubChecks:
         needs = "security-events: write"
         also = "code scanning, which a private repository has with GitHub Code Security only"
         with self._client.asking("to take findings for code scanning", needs=needs, also=also):
-            address = f"/repos/{self._client.name}/code-scanning/sarifs"
-            self._client.github.requester.requestJsonAndCheck("POST", address, input=body)
+            self._client.send("POST", "code-scanning/sarifs", body)
 
 
 def _remark(one: Annotation) -> dict[str, Any]:
     first, last = one.lines
-    made = {"path": one.path, "start_line": first, "end_line": last, "annotation_level": one.level.value}
+    place = {"path": one.path, "start_line": first, "end_line": last, "annotation_level": one.level.value}
     title, message = one.title, one.message
     if len(title) > LONGEST_TITLE:
         title, message = f"{len(title)} characters of title: see below", f"{title}\n\n{message}"
     if len(message.encode()) > LONGEST_MESSAGE_BYTES:
         message = f"{len(message):,} characters, which is more than a remark can hold: see the command's own output."
-    return {**made, "title": title, "message": message}
+    return {**place, "title": title, "message": message}

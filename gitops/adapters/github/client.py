@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gitops.errors import CodeHostFailed, UsageError
@@ -102,6 +102,17 @@ class Client:
         _, answer = self.github.requester.graphql_query("query { viewer { login } }", {})
         return str(answer["data"]["viewer"]["login"])
 
+    def send(self, method: str, address: str, body: Any = None) -> Any:
+        """A request below the repository, for what PyGithub has no method that tells of a refusal; what it answered.
+
+        Raises ValueError for an answer that is not JSON, such as the page of a proxy, and what PyGithub raises.
+        """
+        place = f"/repos/{self.name}/{address}"
+        _, answer = self.github.requester.requestJsonAndCheck(method, place, input=body)
+        if isinstance(answer, dict) and answer.keys() == {"data"}:  # how PyGithub hands over any other text
+            raise ValueError(f"{method} {place} was not answered in JSON")
+        return answer
+
     @contextmanager
     def asking(self, question: str, *, needs: str, also: str = "") -> Iterator[None]:
         """Turn what PyGithub and its HTTP client raise into one CodeHostFailed that says what was asked.
@@ -163,6 +174,13 @@ def _reset(headers: Mapping[str, str]) -> str:
     if wait.isdigit():
         return f"in {wait} s"
     return f"after {datetime.fromtimestamp(int(reset), UTC):%H:%M:%S} UTC" if reset.isdigit() else "in a few minutes"
+
+
+def made(identity: int | None) -> int:
+    """The number that GitHub gave what it made. Raises ValueError where it gave none: nothing was made."""
+    if identity is None:
+        raise ValueError("the answer names nothing that was made")
+    return identity
 
 
 def failure(message: str, *, hint: str, retryable: bool = True) -> CodeHostFailed:

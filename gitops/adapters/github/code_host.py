@@ -6,8 +6,8 @@ from datetime import UTC
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from gitops.adapters.github.client import Client
-from gitops.model import Approval, PullRequest
+from gitops.adapters.github.client import Client, made
+from gitops.model import Approval, Comment, PullRequest
 
 if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s, which `gitops affected` does not have
     import github.Commit
@@ -72,8 +72,11 @@ class GitHub:
     def contributors(self, base: str, head: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Who wrote or committed what `head` has and `base` has not."""
         with self._client.asking(f"who wrote what lies between {base[:12]} and {head[:12]}", needs="contents: read"):
-            commits = list(self._client.repository.compare(base, head).commits)
-            return _people([one for one in commits if not _merged_on_the_site(one)])
+            compared = self._client.repository.compare(base, head)
+            total = compared.total_commits
+            commits = list(compared.commits)
+            logins, strangers = _people([one for one in commits if not _merged_on_the_site(one)])
+            return logins, tuple(sorted({*strangers, *_unlisted(len(commits), total)}))
 
     def members(self, team: str) -> frozenset[str]:
         """Who belongs to @organisation/team, or to a team below it. A workflow's own token may not ask for that."""
@@ -84,6 +87,32 @@ class GitHub:
         with self._client.asking(f"who belongs to {team}", needs="organization members: read"):
             address = f"/orgs/{organisation}/teams/{slug}/members"
             return frozenset(one.login for one in PaginatedList(NamedUser, self._client.github.requester, address, {}))
+
+    def find_comment(self, number: int, comment: int) -> Comment | None:
+        """The comment as it stands below the pull request now."""
+        from github import GithubException
+
+        with self._client.asking(f"about a comment on pull request {number}", needs="pull-requests: read"):
+            try:
+                found = self._client.repository.get_issue(number).get_comment(comment)
+                # The first thing that is read of it is what asks GitHub.
+                below = found.issue_url
+            except GithubException as error:
+                if error.status == 404:
+                    return None
+                raise
+            # GitHub finds a comment by its id alone, below whatever it stands.
+            if not below.endswith(f"/issues/{number}"):
+                return None
+            return Comment(
+                id=found.id,
+                by=found.user.login if found.user else "",
+                body=found.body,
+                at=found.created_at.astimezone(UTC),
+                edited=found.updated_at != found.created_at,
+                by_person=found.user is not None and found.user.type == "User",
+                address=found.html_url,
+            )
 
     def may_write(self, login: str) -> bool:
         """Whether the account may push; one that is gone may not."""
@@ -111,7 +140,7 @@ class GitHub:
     def reply(self, number: int, body: str) -> None:
         """One more comment."""
         with self._client.asking(f"to comment on pull request {number}", needs="pull-requests: write"):
-            self._client.repository.get_issue(number).create_comment(body)
+            made(self._client.repository.get_issue(number).create_comment(body).id)
 
     def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
         """Put on and take off what differs; a label that the repository does not have is made."""
@@ -121,8 +150,7 @@ class GitHub:
             if missing := sorted(set(wanted) - there):
                 for name in missing:
                     self._make_label(name)
-                address = f"/repos/{self._client.name}/issues/{number}/labels"
-                self._client.github.requester.requestJsonAndCheck("POST", address, input={"labels": missing})
+                self._client.send("POST", f"issues/{number}/labels", {"labels": missing})
             for name in sorted((set(ours) - set(wanted)) & there):
                 issue.remove_from_labels(name)
 
@@ -143,7 +171,7 @@ class GitHub:
             for found in self._client.repository.get_pulls(state="open", head=f"{owner}:{branch}", base=base):
                 found.edit(title=title, body=body)
                 return found.number
-            return self._client.repository.create_pull(base=base, head=branch, title=title, body=body).number
+            return made(self._client.repository.create_pull(base=base, head=branch, title=title, body=body).number)
 
     def comment(self, number: int, marker: str, body: str) -> None:
         """Keep exactly one comment of ours that starts with `marker`; whoever else copies the marker is left alone."""
@@ -158,7 +186,7 @@ class GitHub:
                 if comment.user and comment.user.login == own_login and comment.body.startswith(marker)
             ]
             if not ours:
-                issue.create_comment(body)
+                made(issue.create_comment(body).id)
                 return
             ours[0].edit(body)
             # Two runs that started together, or a retry, may each have created one.
@@ -168,7 +196,7 @@ class GitHub:
     def announce(self, title: str, body: str) -> None:
         """An issue: everybody who watches the repository is told of it."""
         with self._client.asking("to open an issue", needs="issues: write"):
-            self._client.repository.create_issue(title=title, body=body)
+            made(self._client.repository.create_issue(title=title, body=body).number)
 
     def _read(self, found: "github.PullRequest.PullRequest") -> PullRequest:
         contributors, strangers = self._contributors(found)
@@ -192,8 +220,7 @@ class GitHub:
         commits = list(found.get_commits())
         logins, strangers = _people(commits)
         author = found.user.login if found.user else DELETED_ACCOUNT
-        unlisted = range(len(commits), found.commits) if len(commits) >= MOST_COMMITS else ()
-        unknown = {f"a commit that GitHub does not list ({number})" for number in unlisted}
+        unknown = _unlisted(len(commits), found.commits) if len(commits) >= MOST_COMMITS else set()
         return tuple(sorted({*logins, author})), tuple(sorted({*strangers, *unknown}))
 
     def _approvals(self, pull_request: "github.PullRequest.PullRequest") -> tuple[Approval, ...]:
@@ -222,6 +249,11 @@ class GitHub:
 def _is_from_fork(found: "github.PullRequest.PullRequest") -> bool:
     """Whether its branch is in another repository; a fork that was deleted leaves none behind."""
     return found.head.repo is None or bool(found.head.repo.full_name != found.base.repo.full_name)
+
+
+def _unlisted(listed: int, total: int) -> set[str]:
+    """Strangers, one for each commit that GitHub counts and does not list."""
+    return {f"a commit that GitHub does not list ({number})" for number in range(listed, total)}
 
 
 def _login_in(address: str) -> str | None:

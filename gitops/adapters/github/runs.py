@@ -1,6 +1,7 @@
 """The workflow runs that carry the pipeline."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from gitops.adapters.github.client import Client, failure
 
@@ -14,8 +15,8 @@ class GitHubRuns:
     def start(self, workflow: str, branch: str, inputs: Mapping[str, str]) -> None:
         """A run by `workflow_dispatch`."""
         with self._client.asking(f"to start {workflow} on {branch}", needs="actions: write"):
-            found = self._client.repository.get_workflow(workflow)
-            found.create_dispatch(branch, dict(inputs), throw=True)
+            body = {"ref": branch, "inputs": dict(inputs)}
+            self._client.send("POST", f"actions/workflows/{quote(workflow, safe='')}/dispatches", body)
 
     def start_again(self, workflow: str, commit: str) -> str:
         """The newest run of the workflow for the commit, all its jobs, once more."""
@@ -35,14 +36,14 @@ class GitHubRuns:
                     retryable=False,
                 )
             # PyGithub's own method does not say whether it was refused.
-            self._client.github.requester.requestJsonAndCheck("POST", newest.rerun_url)
+            self._client.send("POST", f"actions/runs/{newest.id}/rerun")
             return str(newest.html_url)
 
     def has_ended(self, run: str) -> bool | None:
         """Whether GitHub calls it completed; None for a number that it does not know, and for no number."""
         from github import GithubException
 
-        if not run.isdigit():
+        if not (run.isascii() and run.isdigit()):
             return None
         with self._client.asking(f"whether run {run} has ended", needs="actions: read"):
             try:

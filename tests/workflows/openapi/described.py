@@ -137,10 +137,13 @@ def _close(node: object, *, is_part: bool = False) -> None:
         return
     if isinstance(node.get("properties"), dict) and not is_part and "allOf" not in node:
         node.setdefault("additionalProperties", False)
-    for key in _ALTERNATIVES:
-        # OpenAPI 3.0 lets `nullable` say something beside `type` only; GitHub means it beside alternatives as well.
-        if key in node and node.get("nullable") is True and "type" not in node:
-            node[key].append({"enum": [None]})
+    if node.get("nullable") is True:
+        # In OpenAPI 3.0 this speaks of `type` only; GitHub means it beside alternatives and values as well.
+        if "enum" in node and None not in node["enum"]:
+            node["enum"].append(None)
+        for key in _ALTERNATIVES:
+            if key in node and "type" not in node:
+                node[key].append({"enum": [None]})
     for key, value in node.items():
         composed = key == "allOf" or (key in _ALTERNATIVES and "properties" in node)
         for one in value if isinstance(value, list) else value.values() if key == "properties" else [value]:

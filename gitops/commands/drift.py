@@ -1,0 +1,170 @@
+"""`gitops drift`: whether live infrastructure is as released, told apart from what is merged and not applied."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import click
+
+from gitops.commands.duration import WAIT
+from gitops.commands.planning import Program, checked_out, fetched, named, side_by_side, standing_release
+from gitops.commands.telling import tell
+from gitops.commands.undisturbed import Undisturbed
+from gitops.config import Environment
+from gitops.context import Context
+from gitops.errors import EngineFailed, Failed, GitFailed, Refused, UsageError
+from gitops.flow import drift as flow
+from gitops.flow import wording
+from gitops.flow.discover import take_snapshot
+from gitops.flow.drift import Look, Report, State
+from gitops.flow.record import History
+from gitops.model import Stack
+from gitops.views import drift as views
+from gitops.views import terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Where to look: one environment or each, all its stacks or those named. `wait`: seconds to wait for an apply.
+
+    `issue`: keep the environment's issue up to date.
+    """
+
+    environment: str | None = None
+    stacks: tuple[str, ...] = ()
+    wait: int = 0
+    issue: bool = False
+
+
+def drift(context: Context, request: Request) -> tuple[Report, ...]:
+    """Preview each released stack at its released commit, against what is live; nothing is recorded or leased.
+
+    A preview that fails is part of the result. Raises UsageError, ConfigError, RemoteUnreachable, Waiting,
+    CodeHostFailed.
+    """
+    settings = context.config(context.repository.resolve("HEAD"))
+    wanted = [settings.environment(request.environment)] if request.environment else settings.environments
+    found = tuple(_of(context, environment, request) for environment in wanted)
+    seen = [look.stack for one in found for look in one.looks]
+    if request.stacks:
+        named(seen, request.stacks)
+    if request.issue:
+        for one in found:
+            _keep_issue(context, one)
+    return found
+
+
+def _keep_issue(context: Context, found: Report) -> None:
+    if not flow.must_stay(found):
+        name = found.environment
+        context.issues.keep_issue(flow.marker(name), flow.title(name), flow.issue(found))
+
+
+def _of(context: Context, environment: Environment, request: Request) -> Report:
+    tip = fetched(context, environment.branch)
+    history = context.ledger().history()
+    # The tip's own gitops.yaml says what the environment holds.
+    settings = context.config(tip)
+    held = settings.stacks_of(settings.environment(environment.name), take_snapshot(context.repository, tip).stacks)
+    chosen = [stack for stack in held if not request.stacks or {stack.name, stack.label} & set(request.stacks)]
+    looks: dict[Stack, Look] = {}
+    undisturbed = Undisturbed(context, context.ledger(), request.wait, tell)
+    for commit, stacks in _by_release(history, chosen, looks).items():
+        try:
+            commit_here = context.repository.resolve(commit)
+        except GitFailed as error:
+            problem = f"its release {commit[:12]} is not in this clone: {error.message}"
+            looks.update({stack: Look(stack, commit, problem=problem) for stack in stacks})
+            continue
+        with checked_out(context, commit_here) as program:
+            for wave in program.in_order(stacks):
+                tell(f"{environment.name}: looking at {', '.join(stack.label for stack in wave)} at {commit[:12]}")
+                found = undisturbed.previews(partial(side_by_side, partial(_look, program)), wave)
+                looks.update({one.stack: one for one in found})
+    # After the looks: an apply that one of them waited for is on record by now.
+    history = context.ledger().history()
+    known = tuple(_known(context, history, look, tip) for _, look in sorted(looks.items()))
+    return Report(environment.name, environment.branch, tip, known)
+
+
+def _by_release(history: History, stacks: list[Stack], looks: dict[Stack, Look]) -> Mapping[str, list[Stack]]:
+    """Commit → the stacks that are released at it; what was never released has nothing to be compared with."""
+    found: dict[str, list[Stack]] = {}
+    for stack in stacks:
+        release = history.release(stack)
+        if release is None:
+            looks[stack] = Look(stack)
+        else:
+            found.setdefault(release.commit, []).append(stack)
+    return found
+
+
+def _look(program: Program, stack: Stack) -> Look:
+    try:
+        run = program.context.engine.preview(program.project_folder(stack), stack.name).run
+    except EngineFailed as error:
+        return Look(stack, program.commit, problem="\n".join((error.message, *error.diagnostics)))
+    return Look(stack, program.commit, run.changes)
+
+
+def _known(context: Context, history: History, look: Look, tip: str) -> Look:
+    """With what the ledger says of the stack: an apply that was cut short, a commit that waits to be applied."""
+    if not look.release:
+        return replace(look, pending=True)
+    release = history.release(look.stack)
+    if release is not None and release.commit != look.release:
+        return replace(look, problem=f"it was released at {release.commit[:12]} meanwhile; look again")
+    pending = standing_release(context, history, look.stack, tip) is None
+    return replace(look, cut_short=history.cut_short(look.stack), pending=pending)
+
+
+@click.command("drift", short_help="Tell whether live infrastructure is as released.")
+@click.argument("stacks", nargs=-1, metavar="[STACK]...")
+@click.option("--environment", metavar="NAME", help="Default: each of them.")
+@click.option("--issue", is_flag=True, help="Open, edit or close the environment's issue on the code host.")
+@WAIT
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def command(
+    context: Context,
+    /,
+    stacks: tuple[str, ...],
+    environment: str | None,
+    issue: bool,
+    wait: int,
+    as_json: bool,
+) -> None:
+    """Tell whether live infrastructure is as released, stack by stack.
+
+    Each stack is previewed at its released commit, from what is live. What an apply of that commit would still do is
+    drift (exit code 3). What is merged and not applied yet is told apart, and is no drift. Nothing is recorded, leased
+    or changed.
+
+    \b
+    gitops drift
+    gitops drift --environment prod
+    gitops drift --environment prod --issue
+    """
+    if issue and stacks:
+        raise UsageError("An issue is about a whole environment.", hint="Leave out the stacks, or --issue.")
+    found = drift(context, Request(environment, stacks, wait, issue))
+    if as_json:
+        click.echo(json.dumps(flow.as_document(found), indent=2))
+    else:
+        terminal.console(sys.stdout).print(views.view(found))
+    _end(found)
+
+
+def _end(found: tuple[Report, ...]) -> None:
+    """Raises Failed where something could not be looked at, Refused where something has drifted."""
+    unknown = [look.stack.label for one in found for look in one.of(State.UNKNOWN)]
+    if unknown:
+        raise Failed(f"Not known of {wording.listed(unknown)}.", hint="The reasons are above.")
+    drifted = [look.stack.label for one in found for look in one.of(State.DRIFTED)]
+    if drifted:
+        raise Refused(
+            f"Live infrastructure is not as released in {wording.listed(drifted)}.",
+            hint="Revert it, or adopt it in code: docs/drift.md.",
+        )

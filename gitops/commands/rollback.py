@@ -1,0 +1,179 @@
+"""`gitops rollback`: give an environment the files of an earlier release again, by a pull request like any other."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import click
+
+from gitops.commands import releases
+from gitops.commands.planning import contains, fetched
+from gitops.commands.proposing import Proposal, propose, standing
+from gitops.config import Environment
+from gitops.context import Context
+from gitops.errors import GitFailed, Refused
+from gitops.flow import record as records
+from gitops.flow import release as flow_release
+from gitops.flow import rollback as flow
+from gitops.flow.record import History
+from gitops.flow.release import Release
+from gitops.flow.rollback import Content, Outcome, Result
+from gitops.flow.wording import listed, short
+from gitops.model import RecordKind
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to roll back, and to which release ("": the one before the present one). `dry_run`: touch nothing."""
+
+    environment: str
+    to: str = ""
+    dry_run: bool = False
+
+
+def rollback(context: Context, request: Request) -> Result:
+    """Propose a commit on top of the environment's branch with the files of the release, and keep who asked.
+
+    Raises UsageError for an unknown environment, Refused for what was never released there or where the branch is
+    somebody else's, RemoteUnreachable, CodeHostFailed.
+    """
+    environment = context.config(context.repository.resolve("HEAD")).environment(request.environment)
+    tip = fetched(context, environment.branch)
+    return _Rollback(context, context.ledger().history(), environment, tip).result(request)
+
+
+@dataclass(frozen=True)
+class _Rollback:
+    """One environment, and the newest commit of its branch."""
+
+    context: Context
+    history: History
+    environment: Environment
+    tip: str
+
+    def result(self, request: Request) -> Result:
+        """Find the release, and propose it, unless this is a rehearsal."""
+        to = self._asked(request.to) if request.to else self._before()
+        files = self._files(to.commit, self.tip)
+        found = Result(self.environment.name, Outcome.NOTHING, to.commit, self.tip)
+        if files == releases.tree(self.context, self.tip):
+            return found
+        branch = flow.branch_of(self.environment.name)
+        head = self._head(branch, files, to)
+        found = replace(
+            found, outcome=Outcome.WOULD_PROPOSE, branch=branch, head=head, losses=flow.losses(self.history, to)
+        )
+        by = self.context.holder.name
+        found = replace(found, body=flow.body(found, to, self._content(to, files), by))
+        if request.dry_run:
+            return found
+        proposal = Proposal(branch, self.environment.branch, head, flow.title(self.environment.name, to), found.body)
+        number = propose(self.context, self.history, proposal, self._is_ours)
+        self._record(to, head, number)
+        return replace(found, outcome=Outcome.PROPOSED, pull_request=number)
+
+    def _releases(self) -> Iterator[Release]:
+        return releases.of_environment(self.context, self.history, self.environment.name, self.tip)
+
+    def _asked(self, revision: str) -> Release:
+        """The release that was named. Raises Refused for what is none."""
+        name = self.environment.name
+        newest = listed([short(one.commit) for one in islice(self._releases(), _SHOWN)])
+        hint = f"Its newest releases: {newest}." if newest else "It has no release at all."
+        try:
+            commit = self.context.repository.resolve(revision)
+        except GitFailed as error:
+            raise Refused(f"{revision!r} is no commit of this clone, so {name} never had it.", hint=hint) from error
+        found = releases.on_branch(self.context, self.history, name, self.tip, commit)
+        if found is None:
+            raise Refused(f"{commit[:12]} was never released in {name}, in all of its stacks.", hint=hint)
+        return found
+
+    def _before(self) -> Release:
+        """The newest release that differs from the branch, and was not taken back itself. Raises Refused."""
+        now = releases.tree(self.context, self.tip)
+        asked = flow_release.rollbacks(self.history, self.environment.name)
+        done = [one for one in asked if self._contains(self.tip, one.head)]
+        for one in self._releases():
+            is_taken = any(flow_release.takes_back(other, one.commit, self._contains) for other in done)
+            if not is_taken and self._files(one.commit, self.tip) != now:
+                return one
+        raise Refused(
+            f"{self.environment.name} has no release before the present one.",
+            hint="Name one that it had with --to; `gitops log` lists them.",
+        )
+
+    def _contains(self, commit: str, ancestor: str) -> bool:
+        return contains(self.context, commit, ancestor)
+
+    def _files(self, release: str, onto: str) -> str:
+        """The release's tree, with the workflows of today: they are the pipeline, and not what it ships.
+
+        A workflow's own token may not push a commit that alters them, and a rollback must work with nothing else.
+        """
+        trees = releases.tree(self.context, release), releases.tree(self.context, onto)
+        return releases.grafted(self.context, *trees, releases.WORKFLOWS)
+
+    def _head(self, branch: str, files: str, to: Release) -> str:
+        """The commit to propose: the one that stands there already, where it is the same."""
+        there = standing(self.context, branch)
+        same = there and releases.parents(self.context, there) == (self.tip,)
+        if same and releases.tree(self.context, there) == files:
+            return there
+        name = self.environment.name
+        message = f"Roll back {name} to {short(to.commit)}\n\nThe files of release {to.commit} again."
+        return releases.commit_of(self.context, files, (self.tip,), message)
+
+    def _is_ours(self, commit: str) -> bool:
+        """Whether a rollback put it there: one commit on top of the branch, with the files of a release."""
+        above = releases.parents(self.context, commit)
+        if len(above) != 1 or not self._contains(self.tip, above[0]):
+            return False
+        files = releases.tree(self.context, commit)
+        return any(self._files(one.commit, above[0]) == files for one in self._releases())
+
+    def _content(self, to: Release, files: str) -> Content:
+        context = self.context
+        return Content(
+            gone=releases.commits_between(context, to.commit, self.tip),
+            changed=releases.differing(context, self.tip, files),
+            kept=releases.differing(context, to.commit, files),
+        )
+
+    def _record(self, to: Release, head: str, number: int) -> None:
+        """Keep who asked, once for each commit that was proposed."""
+        name = self.environment.name
+        if any(one.head == head for one in flow_release.rollbacks(self.history, name)):
+            return
+        author = records.Author(self.context.holder.name, name)
+        said = {"to": to.commit, "head": head, "pull_request": number}
+        for stack in sorted(to.records):
+            now = self.context.clock.now()
+            self.context.ledger().append(records.make(RecordKind.ROLLBACK, author, stack, self.tip, now, said))
+
+
+@click.command("rollback", short_help="Return to an earlier release, by pull request.")
+@click.argument("environment", metavar="ENVIRONMENT")
+@click.option("--to", default="", metavar="COMMIT", help="A release of it. Default: the one before the present one.")
+@click.option("--dry-run", is_flag=True, help="Say what would be proposed; push, open and record nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the pull request's text.")
+@click.pass_obj
+def command(context: Context, /, environment: str, to: str, dry_run: bool, as_json: bool) -> None:
+    """Propose to give an environment the files of an earlier release again.
+
+    One commit on top of its branch, as a pull request: previewed against what is live today, reviewed, approved and
+    applied by the same gates as any other. The text says what it takes back, and what nobody can.
+
+    \b
+    gitops rollback prod
+    gitops rollback prod --to 1a2b3c4d
+    gitops rollback prod --dry-run
+    """
+    found = rollback(context, Request(environment, to, dry_run))
+    if as_json:
+        click.echo(json.dumps(flow.as_document(found), indent=2))
+        return
+    click.echo("\n".join([*flow.lines(found), *(["", found.body] if dry_run and found.body else [])]))
