@@ -32,6 +32,8 @@ _VERBS = {
     "command": "gitops.commands.command:command",
     "status": "gitops.commands.status:command",
     "log": "gitops.commands.log:command",
+    "init": "gitops.commands.init:command",
+    "doctor": "gitops.commands.doctor:command",
     "demo": "gitops.commands.demo:command",
     "sandbox": "gitops.commands.sandbox:sandbox",
     "toolchain": "gitops.commands.toolchain:toolchain",

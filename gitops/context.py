@@ -19,10 +19,13 @@ from gitops.model import Holder, PolicyPack
 from gitops.ports import (
     Checks,
     Clock,
+    CloudSettings,
     CodeHostReader,
     CodeHostWriter,
     EngineReader,
     EngineWriter,
+    HostSettingsReader,
+    HostSettingsWriter,
     Issues,
     Leases,
     LedgerReader,
@@ -47,6 +50,10 @@ class Ledger(LedgerReader, LedgerWriter, Protocol):
 
 class CodeHost(CodeHostReader, CodeHostWriter, Protocol):
     """Both sides of the code host."""
+
+
+class HostSettings(HostSettingsReader, HostSettingsWriter, Protocol):
+    """Both sides of the code host's settings."""
 
 
 @dataclass
@@ -198,6 +205,24 @@ class Context:
         from gitops.adapters.github.runs import GitHubRuns
 
         return GitHubRuns(self._github)
+
+    @cached_property
+    def settings(self) -> HostSettings:
+        """How the repository is set up at its code host. Raises UsageError for a host that has no settings."""
+        if self._local_host:
+            raise UsageError(
+                "the simulated code host has no settings", hint="run it where the remote is a repository on GitHub"
+            )
+        from gitops.adapters.github.settings import GitHubSettings
+
+        return GitHubSettings(self._github)
+
+    @cached_property
+    def cloud(self) -> CloudSettings:
+        """What roles and state rest on in AWS."""
+        from gitops.adapters.aws_settings import AwsSettings
+
+        return AwsSettings()
 
     @cached_property
     def engine(self) -> Engine:

@@ -68,12 +68,23 @@ from gitops.model.review import (
     RuleResult,
     Verdict,
 )
+from gitops.model.settings import (
+    BranchSettings,
+    BucketSettings,
+    JobEnvironment,
+    Protection,
+    RoleTrust,
+    Unread,
+    WorkflowSettings,
+)
 
 __all__ = [
     "AffectedStack",
     "Annotation",
     "AnnotationLevel",
     "Approval",
+    "BranchSettings",
+    "BucketSettings",
     "Change",
     "Check",
     "CheckReport",
@@ -89,6 +100,7 @@ __all__ = [
     "FileStatus",
     "Holder",
     "Inputs",
+    "JobEnvironment",
     "Lease",
     "Line",
     "MovedInput",
@@ -104,6 +116,7 @@ __all__ = [
     "PropertyChange",
     "PropertyKind",
     "PropertyValue",
+    "Protection",
     "PullRequest",
     "Reason",
     "ReasonKind",
@@ -114,6 +127,7 @@ __all__ = [
     "ResourceNode",
     "ResourceState",
     "ResourceStep",
+    "RoleTrust",
     "RuleResult",
     "SecretValue",
     "Severity",
@@ -121,5 +135,7 @@ __all__ = [
     "StartState",
     "Ticket",
     "UnknownValue",
+    "Unread",
     "Verdict",
+    "WorkflowSettings",
 ]

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
-from tests.workflows import github_checks, github_issues, github_labels, github_runs
+from tests.workflows import github_checks, github_issues, github_labels, github_runs, github_settings
 from tests.workflows import github_shapes as shapes
 from tests.workflows.github_requests import NOT_FOUND, Answer, Request, Route
 from tests.workflows.github_shapes import Json
@@ -229,6 +229,7 @@ ROUTES: Mapping[str, Route] = {
     **github_checks.ROUTES,
     **github_issues.ROUTES,
     **github_runs.ROUTES,
+    **github_settings.ROUTES,
 }
 
 
@@ -248,7 +249,7 @@ def handler(github: "SimulatedGitHub") -> type[BaseHTTPRequestHandler]:
                 body = b"" if given.value is None else json.dumps(given.value).encode()
                 self._send(given, body, "application/json; charset=utf-8")
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _respond  # noqa: N815 - names given by http.server
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - names given by http.server
 
         def _send(self, given: Answer, content: bytes, kind: str) -> None:
             self.send_response(given.status)

@@ -20,6 +20,7 @@ from tests.workflows.github_api import handler
 from tests.workflows.github_checks import Analysis, SimulatedCheck
 from tests.workflows.github_labels import GREY, label_json
 from tests.workflows.github_runs import SimulatedRun
+from tests.workflows.github_settings import Settings
 from tests.workflows.github_shapes import Json
 
 REPOSITORY = "example/infrastructure"
@@ -127,6 +128,7 @@ class SimulatedGitHub:
         self.has_code_scanning = True
         self.workflows = ["preview.yml", "apply.yml"]
         self.runs: list[SimulatedRun] = []
+        self.settings = Settings()
         self.pull_requests: dict[int, SimulatedPullRequest] = {}
         self.lock = threading.RLock()
         self._identities = 5000

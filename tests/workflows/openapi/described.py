@@ -7,6 +7,7 @@ as a simulator that answers with one. Not described, and so not checked: GraphQL
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,10 @@ _EMPTY: Mapping[str, Any] = {"string": "", "integer": 0, "number": 0, "boolean":
 _FORMATS = {"date-time": "2026-05-04T09:30:00Z", "uri": "https://simulated.invalid/", "email": "a@b.example"}
 
 Json = Mapping[str, Any]
+
+
+# What GitHub answers with and does not describe. github.com/google/go-github has it in its `Environment`.
+_UNDESCRIBED: Json = {"environment": {"can_admins_bypass": {"type": "boolean"}}}
 
 
 class NotAsDescribed(AssertionError):
@@ -98,8 +103,32 @@ def operation(name: str) -> Operation:
 @cache
 def _description() -> Json:
     described: Json = json.loads(EXTRACT.read_bytes())
+    for schema, properties in _UNDESCRIBED.items():
+        described["components"]["schemas"][schema]["properties"] |= properties
+    _write_out_parts(described, described)
     _close(described)
     return described
+
+
+def _write_out_parts(node: object, whole: Json) -> None:
+    """Put what a part of a composed schema refers to in its place: elsewhere it may stand alone, and be closed."""
+    if isinstance(node, list):
+        for one in node:
+            _write_out_parts(one, whole)
+    elif isinstance(node, dict):
+        if isinstance(node.get("allOf"), list):
+            node["allOf"] = [_copy(one, whole) for one in node["allOf"]]
+        for one in node.values():
+            _write_out_parts(one, whole)
+
+
+def _copy(part: Json, whole: Json) -> Json:
+    if "$ref" not in part:
+        return part
+    found: Any = whole
+    for name in part["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return deepcopy(dict(found))
 
 
 def _close(node: object, *, is_part: bool = False) -> None:
