@@ -56,13 +56,20 @@ def queued(ref: str) -> tuple[str, int]:
 def of_pull_request(context: Context, number: int) -> Matrix:
     """The machines that preview a pull request, whose branches are asked of the code host.
 
-    Raises Refused for one from a fork: its program would run with this repository's rights.
+    Raises Refused for one from a fork: its program would run with this repository's rights; and in a run that was
+    started by hand on another commit: what its code leaves in the caches of a branch, that branch's applies take up.
     """
     found = context.host.pull_request(number)
     if found.from_fork:
         raise Refused(
             f"Pull request {number} comes from a fork, so it gets no preview: that needs credentials.",
             hint="Review the change, push it to a branch of this repository, and open a pull request from there.",
+        )
+    by_hand = context.environment.get("GITHUB_EVENT_NAME") == "workflow_dispatch"
+    if by_hand and context.environment.get("GITHUB_SHA") != found.head:
+        raise Refused(
+            f"This run was started on another commit than {found.head[:12]}, the head of pull request {number}.",
+            hint="Start it on the pull request's own branch; where that moved meanwhile, start it again.",
         )
     base = fetched(context, found.base)
     context.git.fetch(found.head)

@@ -54,7 +54,8 @@ def propose(context: Context, history: History, proposal: Proposal, is_ours: Cal
     shown = Query(kinds=(RecordKind.PLAN,), commit=proposal.head, shown_on=number)
     # GitHub starts no workflow for what a workflow's own token does, except for one that is started by name.
     if context.environment.get("GITHUB_ACTIONS") == "true" and (moved or history.newest(shown) is None):
-        context.runs.start(PREVIEW, proposal.base, {"pull_request": str(number)})
+        # On its own branch: what its code leaves in the caches of the base branch, applies there would take up.
+        context.runs.start(PREVIEW, proposal.branch, {"pull_request": str(number)})
     return number
 
 

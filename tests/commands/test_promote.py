@@ -137,7 +137,7 @@ def test_a_workflow_starts_the_preview_of_what_it_opened_once(world: Carrying) -
     context = world.context(GITHUB_ACTIONS="true")
     (found,) = promote(context, Request("prod"))
     number = found.pull_request or 0
-    assert world.started.runs == [("preview.yml", "prod", {"pull_request": str(number)})]
+    assert world.started.runs == [("preview.yml", "gitops/promote/prod", {"pull_request": str(number)})]
     world.opened = number
     world.preview(found.head, "origin/prod", environment="prod")
     promote(world.context(GITHUB_ACTIONS="true"), Request("prod"))

@@ -304,3 +304,13 @@ def test_changed_lines_need_not_be_unicode(world: World) -> None:
     jobs.preview()
     jobs.review()
     assert [(one.path, one.line) for one in world.host.checks()[jobs.head]["gitops dev"].annotations] == []
+
+
+def test_a_run_by_hand_is_on_the_pull_requests_own_commit(world: World) -> None:
+    """On main, the pull request's code could leave a cache there that an apply takes up, with its role."""
+    number = world.open(SCALE)
+    head = git.git(world.clone, "rev-parse", "origin/feature")
+    by_hand = {"GITHUB_EVENT_NAME": "workflow_dispatch"}
+    with pytest.raises(Refused, match="was started on another commit"):
+        matrix.of_pull_request(world.context(GITHUB_SHA=world.main(), **by_hand), number)
+    assert matrix.of_pull_request(world.context(GITHUB_SHA=head, **by_hand), number).head == head
