@@ -13,6 +13,12 @@ _BACKTICKS = re.compile(r"`+")
 _PLAIN = re.compile(r"[A-Za-z0-9 /-]")
 
 
+def marker(purpose: str, subject: object = "") -> str:
+    """An invisible first line, by which the next run finds a text of ours again: one for each purpose and subject."""
+    plain = "".join(char if char.isalnum() or char in "._-" else "_" for char in str(subject))
+    return f"<!-- gitops:{purpose}{':' if plain else ''}{plain} -->"
+
+
 def code(text: str) -> str:
     """A code span that no backtick inside can close."""
     shown = clip(text) or " "

@@ -7,7 +7,7 @@ from typing import Any
 
 from gitops.flow.markdown import code, html_code
 from gitops.flow.record import History, Query
-from gitops.flow.wording import clip, plural, short
+from gitops.flow.wording import clip, minute, plural, short
 from gitops.model import Commit, Record, RecordKind, Stack
 
 _COMMITS_SHOWN = 30
@@ -149,8 +149,3 @@ def paths(found: Sequence[str]) -> list[str]:
 
 def _more(count: int, noun: str) -> list[str]:
     return [f"- and {plural(count, f'more {noun}')}"] if count > 0 else []
-
-
-def minute(moment: datetime) -> str:
-    """A time, as people read it."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -10,8 +10,8 @@ from gitops.flow import plan as plans
 from gitops.flow import release
 from gitops.flow.markdown import code, html_code
 from gitops.flow.record import History, Query
-from gitops.flow.release import Release, minute
-from gitops.flow.wording import clip, plural, resource_type, short
+from gitops.flow.release import Release
+from gitops.flow.wording import clip, minute, plural, resource_type, short
 from gitops.model import Commit, Operation, Record, RecordKind, ResourceChange, Stack
 
 _APPLIES_SHOWN = 20

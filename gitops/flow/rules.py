@@ -17,7 +17,7 @@ from gitops.flow import expressions, windows
 from gitops.flow.expressions import Answer, Facts
 from gitops.flow.plan import unknowns
 from gitops.flow.resume import departures
-from gitops.flow.wording import listed, plural, resource, resource_of, short
+from gitops.flow.wording import listed, minute, plural, resource, resource_of, short
 from gitops.gates import Approvals, Expression, FreeRule, Gate, Owners, Protect, duration
 from gitops.model import (
     Operation,
@@ -296,8 +296,8 @@ def soak(wanted: int, before: str, case: Case) -> RuleResult:
         return RuleResult(rule, Outcome.WAIT, f"{head} is not released in {before}", inputs, remedy)
     until = since + timedelta(seconds=wanted)
     if case.now >= until:
-        return RuleResult(rule, Outcome.ALLOW, f"{head} is released in {before} since {_minute(since)}", inputs)
-    reason = f"{head} is released in {before} since {_minute(since)}, and soaks until {_minute(until)}"
+        return RuleResult(rule, Outcome.ALLOW, f"{head} is released in {before} since {minute(since)}", inputs)
+    reason = f"{head} is released in {before} since {minute(since)}, and soaks until {minute(until)}"
     return RuleResult(rule, Outcome.WAIT, reason, {**inputs, "until": until}, "Run `gitops up` again then.")
 
 
@@ -309,8 +309,8 @@ def plan_age(wanted: int, case: Case) -> RuleResult:
     made = case.approved.created_at
     inputs = {"plan_age": duration(wanted), "previewed": made, "now": case.now}
     if case.now - made <= timedelta(seconds=wanted):
-        return RuleResult(rule, Outcome.ALLOW, f"the reviewed plan is of {_minute(made)}", inputs)
-    reason = f"the reviewed plan is of {_minute(made)}, older than {duration(wanted)}"
+        return RuleResult(rule, Outcome.ALLOW, f"the reviewed plan is of {minute(made)}", inputs)
+    reason = f"the reviewed plan is of {minute(made)}, older than {duration(wanted)}"
     return RuleResult(rule, Outcome.REFUSE, reason, inputs, _PREVIEW_AGAIN)
 
 
@@ -403,7 +403,3 @@ def _some(changes: Sequence[ResourceChange]) -> str:
 
 def _finding(finding: PolicyFinding) -> str:
     return f"{finding.policy} ({finding.level.value})"
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
