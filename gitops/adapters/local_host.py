@@ -132,11 +132,6 @@ class LocalHost:
             for entry in open_
         )
 
-    def reply(self, number: int, body: str) -> None:
-        """One more comment of the pipeline. Raises CodeHostFailed."""
-        with self._changing(number) as entry:
-            self._put(replace(entry, comments=(*entry.comments, Comment(PIPELINE, body))))
-
     def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
         """Of the labels `ours`, exactly `wanted`. Raises CodeHostFailed."""
         with self._changing(number) as entry:

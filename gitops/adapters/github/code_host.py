@@ -137,11 +137,6 @@ class GitHub:
                 if label in {given.name for given in one.labels}
             )
 
-    def reply(self, number: int, body: str) -> None:
-        """One more comment."""
-        with self._client.asking(f"to comment on pull request {number}", needs="pull-requests: write"):
-            made(self._client.repository.get_issue(number).create_comment(body).id)
-
     def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
         """Put on and take off what differs; a label that the repository does not have is made."""
         with self._client.asking(f"to label pull request {number}", needs="pull-requests: write"):
