@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gitops.adapters import git_objects
 from gitops.errors import CodeHostFailed, Refused, UsageError
 from gitops.model import Approval, CheckReport, PullRequest
 from gitops.model import Comment as Remark
@@ -338,10 +339,7 @@ class LocalHost:
         return None if status else commit.decode().strip()
 
     def _commit(self, tree: str, parents: Sequence[str], by: str, message: str) -> str:
-        """A commit written as an object, because `git commit-tree` takes its author from the environment only."""
-        who = f"{by} <{by}@localhost> {int(self._clock.now().timestamp())} +0000"
-        lines = [f"tree {tree}", *(f"parent {p}" for p in parents), f"author {who}", f"committer {who}", "", message]
-        return self._git.text("hash-object", "-t", "commit", "-w", "--stdin", stdin="\n".join([*lines, ""]).encode())
+        return git_objects.commit_of(self._git, tree, parents, (f"{by} <{by}@localhost>", self._clock.now()), message)
 
     def _succeeds(self, *arguments: str) -> bool:
         return self._git.attempt(*arguments)[0] == 0

@@ -67,11 +67,11 @@ class Judge:
         itself held to the one that was followed before.
         """
         held = self._settings.stacks_of(self._environment, self._snapshot.stacks)
-        releases = [found for stack in held if (found := history.release(stack))]
-        releases += [found] if (found := history.newest(_releases(self._environment.name))) else []
-        if not releases:
+        known = [found for stack in held if (found := history.release(stack))]
+        known += [found] if (found := history.newest(_releases(self._environment.name))) else []
+        if not known:
             return self._environment.branch
-        last = max(releases, key=lambda one: one.sequence)
+        last = max(known, key=lambda one: one.sequence)
         return _followed(self._settings_at(last.commit), last.stack) or self._environment.branch
 
     def foresee(self, stack: Stack, history: History) -> Verdict:
@@ -190,8 +190,8 @@ class Judge:
 
     def _soaking(self, environment: str, request: PullRequest | None, history: History) -> datetime | None:
         """Since when all stacks of the environment are at the promoted commit, or at later ones."""
-        releases = self._first_releases(environment, request, history)
-        return max((one.at for one in releases if one), default=None) if all(releases) else None
+        first = self._first_releases(environment, request, history)
+        return max((one.at for one in first if one), default=None) if all(first) else None
 
     def _first_releases(
         self, environment: str, request: PullRequest | None, history: History
@@ -200,7 +200,7 @@ class Judge:
         held = [one for one in self._settings.environments if one.name == environment]
         if request is None or not held:
             return ()
-        promoted = self._promoted(request.head)
+        promoted = releases.promoted(self._context, request.head)
         found: list[Record | None] = []
         for stack in self._settings.stacks_of(held[0], self._snapshot.stacks):
             first: Record | None = None
@@ -210,17 +210,6 @@ class Judge:
                 first = one
             found.append(first)
         return tuple(found)
-
-    def _promoted(self, head: str) -> str:
-        """What a pull request's head promotes: a merge with exactly the files of its first parent is that parent.
-
-        So is what `gitops promote` proposes after a rollback.
-        """
-        status, output, _ = self._context.git.attempt("log", "-1", "--format=%T %P", head)
-        tree, *parents = output.decode().split() or [""]
-        if status or len(parents) < 2 or self._context.git.text("log", "-1", "--format=%T", parents[0]) != tree:
-            return head
-        return parents[0]
 
     def _is_vouched(self, sets: tuple[RuleSet, ...], request: PullRequest | None, history: History) -> bool:
         """Whether this promotes what is released in the environment before, where others had to approve it.
@@ -238,13 +227,13 @@ class Judge:
         )
 
     @staticmethod
-    def _was_approved(releases: tuple[Record | None, ...], history: History) -> bool:
+    def _was_approved(found: tuple[Record | None, ...], history: History) -> bool:
         """Whether all are released, and one of them came through the gate."""
         glass = (RecordKind.BREAK_GLASS,)
-        return all(releases) and any(
+        return all(found) and any(
             "unchanged_since" not in one.body
             and history.newest(Query(stack=one.stack, kinds=glass, commit=one.commit)) is None
-            for one in releases
+            for one in found
             if one
         )
 
