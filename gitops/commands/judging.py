@@ -15,7 +15,7 @@ from gitops.commands.planning import Program, contains, last_release
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
 from gitops.errors import ConfigError
-from gitops.flow import destroys, expressions, gate, rules
+from gitops.flow import destroys, expressions, gate, voices
 from gitops.flow.destroys import Remarks
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.gate import Evidence, RuleSet, Situation
@@ -273,5 +273,5 @@ def _asks_for_files(environment: Environment) -> bool:
 
 def _teams(environments: Iterable[Environment], files: tuple[str, ...] | None) -> set[str]:
     """The teams that have a say about the paths: a token needs more rights to ask for a team than for anything else."""
-    concerned = [rule for one in environments for rule in one.approvals.owners if rules.matching(rule.pattern, files)]
+    concerned = [rule for one in environments for rule in one.approvals.owners if voices.matching(rule.pattern, files)]
     return {person for rule in concerned for person in rule.people if "/" in person}

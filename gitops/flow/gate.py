@@ -16,7 +16,8 @@ from gitops.flow import destroys, rules
 from gitops.flow.destroys import Remarks
 from gitops.flow.plan import unknowns
 from gitops.flow.record import History
-from gitops.flow.rules import Case, Voice
+from gitops.flow.rules import Case
+from gitops.flow.voices import Voice
 from gitops.flow.wording import short
 from gitops.gates import Gate
 from gitops.model import (
