@@ -200,7 +200,7 @@ class Judge:
         held = [one for one in self._settings.environments if one.name == environment]
         if request is None or not held:
             return ()
-        promoted = releases.promoted(self._context, request.head)
+        promoted = self._promoted(request.head)
         found: list[Record | None] = []
         for stack in self._settings.stacks_of(held[0], self._snapshot.stacks):
             first: Record | None = None
@@ -210,6 +210,9 @@ class Judge:
                 first = one
             found.append(first)
         return tuple(found)
+
+    def _promoted(self, head: str) -> str:
+        return releases.promoted(self._context, head)
 
     def _is_vouched(self, sets: tuple[RuleSet, ...], request: PullRequest | None, history: History) -> bool:
         """Whether this promotes what is released in the environment before, where others had to approve it.

@@ -14,10 +14,9 @@ from gitops.commands.planning import fetched, newest, standing_release
 from gitops.context import Context
 from gitops.errors import Refused, UsageError
 from gitops.flow import legs
-from gitops.flow.discover import Snapshot, take_snapshot
+from gitops.flow.discover import take_snapshot
 from gitops.flow.legs import Leg
-from gitops.flow.order import dependencies
-from gitops.flow.reach import ImportGraph
+from gitops.flow.order import upstream_of
 from gitops.flow.record import History, Query
 from gitops.model import RecordKind, Stack
 
@@ -79,7 +78,7 @@ def _of_change(context: Context, base: str, head: str, branch: str, number: int)
     history = context.ledger().history()
     scope = scopes.find(context, history, (base, head), branch=branch)
     seconds = _seconds(history, scope.affected, RecordKind.PLAN)
-    together = legs.connected(scope.held, _upstream(scope.snapshot))
+    together = legs.connected(scope.held, upstream_of(scope.snapshot))
     groups = [tuple(stack for stack in group if stack in scope.affected) for group in together]
     spread = legs.spread(filter(None, groups), seconds, scope.settings.preview_runners, legs.PREVIEWS_AT_ONCE)
     return Matrix(scope.environment.name, branch, scope.base, scope.head, number, (spread,) if spread else ())
@@ -100,12 +99,8 @@ def of_commit(context: Context, commit: str, branch: str) -> Matrix:
     wanted = [stack for stack in held if standing_release(context, history, stack, head) is None]
     seconds = _seconds(history, wanted, RecordKind.RELEASE)
     needless = [stack for stack in held if stack not in wanted]
-    waves = legs.apply_waves(wanted, _upstream(snapshot), seconds, settings.apply_runners, along=needless)
+    waves = legs.apply_waves(wanted, upstream_of(snapshot), seconds, settings.apply_runners, along=needless)
     return Matrix(environment.name, branch, repository.parent(head) or head, head, 0, waves)
-
-
-def _upstream(snapshot: Snapshot) -> Mapping[Stack, frozenset[Stack]]:
-    return dependencies(ImportGraph(snapshot), snapshot.stacks).upstream
 
 
 def _seconds(history: History, stacks: Collection[Stack], kind: RecordKind) -> Mapping[Stack, float]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from gitops.adapters import git_objects
+from gitops.commands import planning
 from gitops.commands.planning import contains
 from gitops.context import Context
 from gitops.errors import ConfigError, GitFailed, UsageError
-from gitops.flow.discover import take_snapshot
 from gitops.flow.record import History, Query
 from gitops.flow.release import Release, release_at, rollbacks
 from gitops.model import RecordKind, Stack
@@ -19,8 +19,7 @@ _OUTSIDE_OF_WORKFLOWS = (":/", f":(exclude,top){'/'.join(WORKFLOWS)}")
 def stacks_at(context: Context, environment: str, commit: str) -> tuple[Stack, ...]:
     """The stacks that the commit's own gitops.yaml gives the environment; none where it cannot be read."""
     try:
-        settings = context.config(context.repository.resolve(commit))
-        return settings.stacks_of(settings.environment(environment), take_snapshot(context.repository, commit).stacks)
+        return planning.stacks_at(context, environment, context.repository.resolve(commit))
     except (GitFailed, ConfigError, UsageError):
         return ()
 
