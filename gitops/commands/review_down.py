@@ -13,7 +13,7 @@ from gitops.commands.holding import Held, hold
 from gitops.commands.review_site import Site, settled_by_hand, tell_host
 from gitops.commands.telling import progress_of, tell
 from gitops.errors import EngineFailed, Failed, GitFailed, GitOpsError, Interrupted
-from gitops.flow import review_comment as comments
+from gitops.flow import review_stack_comment as comments
 from gitops.flow.record import History
 from gitops.flow.review_stacks import Use, standing, uses, why_swept
 from gitops.model import RecordKind, Stack

@@ -173,13 +173,8 @@ class GitHub:
         if not body.startswith(marker):
             body = f"{marker}\n{body}"
         with self._client.asking(f"to comment on pull request {number}", needs="pull-requests: write"):
-            own_login = self._client.own_login()
             issue = self._client.repository.get_issue(number)
-            ours = [
-                comment
-                for comment in issue.get_comments()
-                if comment.user and comment.user.login == own_login and comment.body.startswith(marker)
-            ]
+            ours = self._client.ours(issue.get_comments(), marker)
             if not ours:
                 made(issue.create_comment(body).id)
                 return
