@@ -1,14 +1,13 @@
 """`gitops matrix`: which stacks a change needs looked at or applied, spread over machines."""
 
 import json
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
+from gitops.commands import publishing
 from gitops.commands import scope as scopes
 from gitops.commands.planning import fetched, newest, standing_release
 from gitops.context import Context
@@ -208,8 +207,6 @@ def command(
         found = of_queued(context, ref, commit)
     else:
         found = of_commit(context, commit, str(branch))
-    target = os.environ.get("GITHUB_OUTPUT")
-    if target:
-        with Path(target).open("a", encoding="utf-8") as outputs:
-            outputs.writelines(f"{name}={value}\n" for name, value in as_outputs(found).items())
+    outputs = as_outputs(found)
+    publishing.tell_job("GITHUB_OUTPUT", lambda: "".join(f"{name}={value}\n" for name, value in outputs.items()))
     click.echo(json.dumps(as_document(found), indent=2) if as_json else "\n".join(lines(found)))

@@ -73,7 +73,7 @@ def combined(context: Context, scope: Scope, files: Iterable[Path]) -> Review:
     )
 
 
-def judged(context: Context, request: Request) -> Mapping[str, Verdict]:
+def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
     """The gate's answer, by stack, to what a merge queue would merge, for the last of its pull requests.
 
     It is the check of the merge as well. Raises Failed where a file cannot be read or a preview failed, CodeHostFailed
@@ -84,9 +84,9 @@ def judged(context: Context, request: Request) -> Mapping[str, Verdict]:
     found = combined(context, scope, request.files)
     publishing.write_step_summary(found)
     terminal.console(sys.stdout).print(terminal.review(found))
-    judge = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)
+    deciding = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)
     verdicts = {
-        one.stack.label: judge.decide(one.result, history, resumed=False)[0]
+        one.stack.label: deciding.decide(one.result, history, resumed=False)[0]
         for one in found.ordered()
         if isinstance(one.result, Plan)
     }
@@ -186,7 +186,7 @@ def command(
     """
     request = Request(_files(places), base, head, pull_request, environment)
     if queued:
-        _must_be_allowed(judged(context, request))
+        _must_be_allowed(judge(context, request))
         return
     found = review(context, request)
     if report is not None:
