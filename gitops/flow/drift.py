@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gitops.flow import markdown, release, values, wording
+from gitops.flow import markdown, values, wording
 from gitops.flow.markdown import code, html_code
 from gitops.flow.values import top_level
 from gitops.flow.wording import Weight, short
@@ -103,7 +103,7 @@ def issue(found: Report) -> str | None:
         "",
     ]
     rows = [row for look in drifted for row in _rows(look)]
-    lines += [*release.table(("stack", "resource", "live", "properties"), rows, "resource", _TABLE_LIMIT), ""]
+    lines += [*markdown.table(("stack", "resource", "live", "properties"), rows, "resource", _TABLE_LIMIT), ""]
     if unknown:
         names = _some([code(one.stack.label) for one in unknown])
         lines += [f"Not known of {names}: the preview failed.", ""]
