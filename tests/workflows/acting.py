@@ -75,10 +75,10 @@ class Act:
         group = event["merge_group"]
         return self._run("preview", "merge_group", event, group["head_ref"], {"sha": group["head_sha"]})
 
-    def push(self, branch: str) -> Finished:
-        """The `apply` workflow for a push that moved the branch to where it is now."""
+    def push(self, branch: str, workflow: str = "apply") -> Finished:
+        """A workflow for a push that moved the branch to where it is now."""
         event = self._github.push_event(branch)
-        return self._run("apply", "push", event, f"refs/heads/{branch}", {"sha": event["after"]})
+        return self._run(workflow, "push", event, f"refs/heads/{branch}", {"sha": event["after"]})
 
     def comment(self, number: int, comment: Comment, **payload: object) -> Finished:
         """The `command` workflow for a comment below a pull request; it runs on the default branch."""

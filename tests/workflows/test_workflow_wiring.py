@@ -109,6 +109,7 @@ def wired(tmp_path: Path) -> Iterator[Wired]:
     toolchain = f"VERB = {RECORDING_VERB!r}\n{RECORDING_TOOLCHAIN}"
     (work / "gitops/toolchain/__main__.py").write_text(toolchain, encoding="utf-8")
     (work / "toolchain").mkdir()
+    (work / "Makefile").write_text("test:\n\t@echo simulated tests\n", encoding="utf-8")
     for pins in ("requirements.lock", "toolchain/pins.toml"):
         (work / pins).touch()
     git(work, "init", "--quiet", "--initial-branch=main")
@@ -168,6 +169,26 @@ def test_where_nothing_is_to_be_previewed_the_review_says_so(wired: Wired) -> No
     succeeded(wired.acting({**ALONE, "legs": "[]"}).pull_request(wired.github.open("feature", "main")))
     assert wired.given("preview") == []
     assert len(wired.given("review")) == 1
+
+
+def test_a_pull_request_that_a_workflow_opened_is_previewed_by_hand(wired: Wired) -> None:
+    branch(wired, "feature")
+    number = wired.github.open("feature", "main")
+    succeeded(wired.act.started("preview", {"pull_request": str(number)}))
+    [matrix], [preview], [review] = wired.given("matrix"), wired.given("preview"), wired.given("review")
+    assert matrix["arguments"] == ["matrix", "--pull-request", str(number)]
+    assert preview["arguments"][0] == "preview"
+    assert "--queued" not in review["arguments"]
+
+
+def test_this_repository_tests_itself(wired: Wired) -> None:
+    """`make test` here is a stand-in: the tests would start themselves."""
+    branch(wired, "feature")
+    wired.github.merge(wired.github.open("feature", "main"))
+    run = wired.act.push("main", "ci")
+    succeeded(run)
+    assert "simulated toolchain: install --for test" in run.output
+    assert "simulated tests" in run.output
 
 
 def test_a_merge_queue_is_previewed_and_judged(wired: Wired) -> None:

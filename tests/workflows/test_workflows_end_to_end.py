@@ -172,6 +172,7 @@ def test_what_was_reviewed_is_applied_and_a_moved_state_is_refused(pipeline: Pip
     pipeline.by_hand("up", "--yes", "--skip-preview", "--stack", "dev", "--config", "infrastructure:webMaxReplicas=6")
     queued = act.merge_group(second)
     assert f"exit status {REFUSED}" in queued.output
+    assert github.checks[-1].fields["conclusion"] == "failure"
     github.merge(second)
     run = act.push("main")
     assert f"exit status {REFUSED}" in run.output
