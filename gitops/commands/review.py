@@ -178,8 +178,8 @@ def command(
     The program of the change does not run here, so this is the only step of a preview whose token may write. Of a
     folder, every *.json in it is read. A stack that is affected and that no file tells of counts as failed.
 
-    With --queued nothing is shown or kept: the gate judges the plans as if they were to be applied, sets the check of the
-    merge, and refuses (3) unless each is the one that was approved on the pull request.
+    With --queued nothing is shown or kept: the gate judges the plans as if they were to be applied, sets the check of
+    the merge, and refuses (3) unless each is the one that was approved on the pull request.
 
     \b
     gitops review --base origin/main --head "$HEAD" --pull-request 5 previews/
