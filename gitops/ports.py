@@ -357,9 +357,6 @@ class CodeHostWriter(Protocol):
     def comment(self, number: int, marker: str, body: str) -> None:
         """Create the comment that carries `marker`, or replace it where it exists. Raises CodeHostFailed."""
 
-    def reply(self, number: int, body: str) -> None:
-        """One more comment on a pull request, in Markdown. Raises CodeHostFailed."""
-
     def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
         """Of the labels `ours`, let the pull request carry exactly `wanted`; others stay. Raises CodeHostFailed."""
 

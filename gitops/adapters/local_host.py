@@ -4,7 +4,6 @@ Everything Git is real: heads are read from the branches, a merge is Git's own. 
 people's side of GitHub: pull requests, approvals, comments. Anybody may act as anybody here.
 """
 
-import fcntl
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gitops.adapters import git_objects, local_file
 from gitops.errors import CodeHostFailed, Refused, UsageError
 from gitops.model import Approval, CheckReport, PullRequest
 from gitops.model import Comment as Remark
@@ -133,11 +133,6 @@ class LocalHost:
             if label.casefold() in {name.casefold() for name in entry.labels}
         )
 
-    def reply(self, number: int, body: str) -> None:
-        """One more comment of the pipeline. Raises CodeHostFailed."""
-        with self._changing(number) as entry:
-            self._put(replace(entry, comments=(*entry.comments, Comment(PIPELINE, body))))
-
     def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
         """Of the labels `ours`, exactly `wanted`. Raises CodeHostFailed."""
         with self._changing(number) as entry:
@@ -164,7 +159,7 @@ class LocalHost:
         with self._locked():
             checks = self.checks()
             checks.setdefault(commit, {})[report.name] = report
-            (self._remote / CHECKS).write_bytes(msgspec.json.format(msgspec.json.encode(checks)))
+            local_file.write(self._remote / CHECKS, checks)
 
     def findings(self, commit: str, ref: str, sarif: bytes) -> None:  # noqa: ARG002 - the port's signature
         """Keep the newest document beside the pull requests."""
@@ -180,9 +175,7 @@ class LocalHost:
 
     def checks(self) -> dict[str, dict[str, CheckReport]]:
         """Commit → name → the check as it was reported last."""
-        file = self._remote / CHECKS
-        kind = dict[str, dict[str, CheckReport]]
-        return msgspec.json.decode(file.read_bytes(), type=kind) if file.exists() else {}
+        return local_file.read(self._remote / CHECKS, dict[str, dict[str, CheckReport]], {})
 
     def open(self, branch: str, base: str, *, title: str, author: str) -> int:
         """Open a pull request; its number. Raises UsageError when there is nothing to merge."""
@@ -204,7 +197,7 @@ class LocalHost:
     def team(self, name: str, people: Sequence[str]) -> None:
         """Make a team, or change who belongs to it."""
         with self._locked():
-            (self._remote / TEAMS).write_bytes(msgspec.json.encode({**self._teams(), name: list(people)}))
+            local_file.write(self._remote / TEAMS, {**self._teams(), name: list(people)})
 
     def approve(self, number: int, by: str) -> Approval:
         """Approve the pull request at its head as it is now. Raises UsageError for the author.
@@ -323,8 +316,7 @@ class LocalHost:
         return ("", entry.head) if entry.merged_as == entry.head else (f"{entry.merged_as}^1", entry.head)
 
     def _teams(self) -> dict[str, list[str]]:
-        file = self._remote / TEAMS
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, list[str]]) if file.exists() else {}
+        return local_file.read(self._remote / TEAMS, dict[str, list[str]], {})
 
     def _merged_tree(self, entry: Entry, base: str) -> str:
         options = ("--write-tree", "--name-only", "--no-messages", "-z")
@@ -344,10 +336,7 @@ class LocalHost:
         return None if status else commit.decode().strip()
 
     def _commit(self, tree: str, parents: Sequence[str], by: str, message: str) -> str:
-        """A commit written as an object, because `git commit-tree` takes its author from the environment only."""
-        who = f"{by} <{by}@localhost> {int(self._clock.now().timestamp())} +0000"
-        lines = [f"tree {tree}", *(f"parent {p}" for p in parents), f"author {who}", f"committer {who}", "", message]
-        return self._git.text("hash-object", "-t", "commit", "-w", "--stdin", stdin="\n".join([*lines, ""]).encode())
+        return git_objects.commit_of(self._git, tree, parents, (f"{by} <{by}@localhost>", self._clock.now()), message)
 
     def _succeeds(self, *arguments: str) -> bool:
         return self._git.attempt(*arguments)[0] == 0
@@ -362,12 +351,7 @@ class LocalHost:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        try:
-            lock = (self._remote / f"{FILE}.lock").open("w")
-        except OSError as error:
-            raise CodeHostFailed(f"{self._remote} cannot be written: {error.strerror}.") from error
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with local_file.locked(self._remote / FILE):
             yield
 
     @contextmanager
@@ -383,21 +367,13 @@ class LocalHost:
         raise CodeHostFailed(f"There is no pull request {number} on {self._remote} (simulated code host).")
 
     def _read(self) -> list[Entry]:
-        file = self._remote / FILE
-        try:
-            return msgspec.json.decode(file.read_bytes(), type=list[Entry])
-        except FileNotFoundError:
-            return []
-        except (OSError, msgspec.DecodeError) as error:
-            raise CodeHostFailed(f"{file} cannot be read: {error}.") from error
+        return local_file.read(self._remote / FILE, list[Entry], [])
 
     def _put(self, changed: Entry) -> None:
         self._write([changed if entry.number == changed.number else entry for entry in self._read()])
 
     def _write(self, entries: Sequence[Entry]) -> None:
-        beside = self._remote / f"{FILE}.new"
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(entries)))
-        beside.replace(self._remote / FILE)
+        local_file.write(self._remote / FILE, entries)
 
 
 def _no_branch(name: str, remote: Path) -> UsageError:

@@ -12,7 +12,7 @@ from gitops.commands.break_glass import BreakGlass
 from gitops.commands.holding import Held
 from gitops.commands.judging import Judge
 from gitops.commands.planning import Program
-from gitops.commands.telling import print_view, tell
+from gitops.commands.telling import print_view, progress_of, tell
 from gitops.config import Environment
 from gitops.context import Context, Ledger
 from gitops.errors import EngineFailed, Failed, GitFailed, Refused
@@ -20,7 +20,7 @@ from gitops.flow import gate, movers, values, verify
 from gitops.flow import record as records
 from gitops.flow.compare import compare
 from gitops.flow.policies import Packs
-from gitops.model import Check, Plan, PlanDifference, Record, RecordKind, ResourceStep, Stack, Verdict
+from gitops.model import Check, Plan, PlanDifference, Record, RecordKind, Stack, Verdict
 from gitops.ports import SavedPlan
 from gitops.views import terminal
 
@@ -217,13 +217,9 @@ def _change(run: Work, ready: Ready) -> None:
     stack, digest = ready.stack, ready.plan.plan_digest
     tell(f"{stack.label}: applying plan {digest[:12]}")
 
-    def show_step(step: ResourceStep) -> None:
-        if step.done:
-            print_view(terminal.progress(stack.label, step))
-
     folder = run.program.project_folder(stack)
     try:
-        run.context.engine.apply(folder, stack.name, ready.saved, show_step, ready.lease.lost)
+        run.context.engine.apply(folder, stack.name, ready.saved, progress_of(stack.label), ready.lease.lost)
     except (EngineFailed, OSError, KeyboardInterrupt) as error:
         message = str(error) or "cancelled at once; operations may be pending"
         # Whoever finds its lock on the backend later may free it: this run has ended all that it started.

@@ -14,11 +14,12 @@ from gitops.context import Context
 from gitops.errors import CodeHostFailed, GitOpsError, UsageError
 from gitops.flow import answers
 from gitops.flow import command as commands
+from gitops.flow import record as records
 from gitops.flow.command import Answer, Command, Ending, Misunderstood, Verb
 from gitops.flow.gate import barred
 from gitops.flow.record import History, Query
 from gitops.flow.wording import visible
-from gitops.model import Record, RecordKind
+from gitops.model import RecordKind
 
 EVENT = "GITHUB_EVENT_PATH"
 # No clock of a machine is further from the code host's than that.
@@ -134,19 +135,8 @@ def _record(one: Asked, answer: Answer) -> None:
         "outcome": answer.ending.value,
         "answer": answer.text,
     }
-    one.context.ledger().append(
-        Record(
-            sequence=0,
-            previous="",
-            kind=RecordKind.COMMAND,
-            at=one.context.clock.now(),
-            by=one.by,
-            environment=one.environment.name,
-            stack="",
-            commit=one.request.head,
-            body=body,
-        )
-    )
+    author, now = records.Author(one.by, one.environment.name), one.context.clock.now()
+    one.context.ledger().append(records.make(RecordKind.COMMAND, author, None, one.request.head, now, body))
 
 
 def _say(context: Context, event: CommentEvent, answer: Answer) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gitops.adapters.github.event import CommentEvent
 from gitops.commands import explain as explaining
 from gitops.commands.planning import fetched, named
+from gitops.commands.proposing import PREVIEW
 from gitops.config import Config, Environment
 from gitops.context import Context
 from gitops.errors import GitOpsError, Refused
@@ -23,7 +24,7 @@ from gitops.flow.wording import plural, short
 from gitops.model import Lease, Outcome, Plan, PullRequest, RecordKind, Stack
 from gitops.ports import LeaseMoved
 
-PREVIEW, APPLY, ROLLBACK = "preview.yml", "apply.yml", "rollback.yml"
+APPLY, ROLLBACK = "apply.yml", "rollback.yml"
 
 
 @dataclass(frozen=True, slots=True)

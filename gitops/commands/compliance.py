@@ -10,7 +10,7 @@ import click
 
 from gitops import __version__
 from gitops.commands.duration import WAIT
-from gitops.commands.planning import Program, checked_out, fetched, named, side_by_side
+from gitops.commands.planning import Program, checked_out, fetched, named, side_by_side, stacks_at
 from gitops.commands.telling import tell
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
@@ -19,7 +19,6 @@ from gitops.errors import GitFailed, Refused, UsageError
 from gitops.flow import compliance as flow
 from gitops.flow import sarif, wording
 from gitops.flow.compliance import Compliance, Look
-from gitops.flow.discover import take_snapshot
 from gitops.flow.policies import Packs
 from gitops.model import Stack
 from gitops.views import compliance as views
@@ -74,8 +73,7 @@ def _commits(context: Context, environment: Environment, request: Request) -> Ma
     history = context.ledger().history()
     tip = context.repository.resolve(request.commit) if request.commit else fetched(context, environment.branch)
     # The tip's own gitops.yaml says what the environment holds.
-    settings = context.config(tip)
-    held = settings.stacks_of(settings.environment(environment.name), take_snapshot(context.repository, tip).stacks)
+    held = stacks_at(context, environment.name, tip)
     found: dict[str, list[Stack]] = {}
     for stack in named(held, request.stacks):
         release = None if request.commit else history.release(stack)

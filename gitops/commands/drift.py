@@ -9,7 +9,7 @@ from functools import partial
 import click
 
 from gitops.commands.duration import WAIT
-from gitops.commands.planning import Program, checked_out, fetched, named, side_by_side, standing_release
+from gitops.commands.planning import Program, checked_out, fetched, named, side_by_side, stacks_at, standing_release
 from gitops.commands.telling import tell
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
@@ -17,7 +17,6 @@ from gitops.context import Context
 from gitops.errors import EngineFailed, Failed, GitFailed, Refused, UsageError
 from gitops.flow import drift as flow
 from gitops.flow import wording
-from gitops.flow.discover import take_snapshot
 from gitops.flow.drift import Look, Report, State
 from gitops.flow.record import History
 from gitops.model import Stack
@@ -66,8 +65,7 @@ def _of(context: Context, environment: Environment, request: Request) -> Report:
     tip = fetched(context, environment.branch)
     history = context.ledger().history()
     # The tip's own gitops.yaml says what the environment holds.
-    settings = context.config(tip)
-    held = settings.stacks_of(settings.environment(environment.name), take_snapshot(context.repository, tip).stacks)
+    held = stacks_at(context, environment.name, tip)
     chosen = [stack for stack in held if not request.stacks or {stack.name, stack.label} & set(request.stacks)]
     looks: dict[Stack, Look] = {}
     undisturbed = Undisturbed(context, context.ledger(), request.wait, tell)

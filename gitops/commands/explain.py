@@ -13,7 +13,7 @@ from gitops.commands.planning import current_branch, fetched, named, newest, sta
 from gitops.config import FILE, Config, Environment, parse
 from gitops.context import Context, require_environment
 from gitops.errors import ConfigError, Refused, UsageError, Waiting
-from gitops.flow import values, wording
+from gitops.flow import gate, values, wording
 from gitops.flow.discover import take_snapshot
 from gitops.flow.gate import Evidence
 from gitops.model import Outcome, Stack, Verdict
@@ -166,8 +166,8 @@ def command(
         click.echo(json.dumps(as_document(found), indent=2))
     else:
         terminal.console(sys.stdout).print(explanation.view(found.environment, found.commit, found.verdicts))
-    stopped = [stack.label for stack, (verdict, _) in found.verdicts.items() if verdict.outcome is found.outcome]
-    if found.outcome is Outcome.REFUSE:
-        raise Refused(f"{wording.listed(stopped)} would not be applied.", hint="Each rule above says what to do.")
-    if found.outcome is Outcome.WAIT:
-        raise Waiting(f"{wording.listed(stopped)} would not be applied yet.", hint="Each rule above says what to do.")
+    if stop := gate.stop((stack.label, verdict) for stack, (verdict, _) in found.verdicts.items()):
+        error, yet = (Refused, "") if stop.outcome is Outcome.REFUSE else (Waiting, " yet")
+        raise error(
+            f"{wording.listed(stop.stacks)} would not be applied{yet}.", hint="Each rule above says what to do."
+        )

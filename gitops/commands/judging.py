@@ -15,7 +15,7 @@ from gitops.commands.planning import Program, contains, last_release
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
 from gitops.errors import ConfigError
-from gitops.flow import destroys, expressions, gate, rules
+from gitops.flow import destroys, expressions, gate, voices
 from gitops.flow.destroys import Remarks
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.gate import Evidence, RuleSet, Situation
@@ -67,11 +67,11 @@ class Judge:
         itself held to the one that was followed before.
         """
         held = self._settings.stacks_of(self._environment, self._snapshot.stacks)
-        releases = [found for stack in held if (found := history.release(stack))]
-        releases += [found] if (found := history.newest(_releases(self._environment.name))) else []
-        if not releases:
+        known = [found for stack in held if (found := history.release(stack))]
+        known += [found] if (found := history.newest(_releases(self._environment.name))) else []
+        if not known:
             return self._environment.branch
-        last = max(releases, key=lambda one: one.sequence)
+        last = max(known, key=lambda one: one.sequence)
         return _followed(self._settings_at(last.commit), last.stack) or self._environment.branch
 
     def foresee(self, stack: Stack, history: History) -> Verdict:
@@ -192,8 +192,8 @@ class Judge:
 
     def _soaking(self, environment: str, request: PullRequest | None, history: History) -> datetime | None:
         """Since when all stacks of the environment are at the promoted commit, or at later ones."""
-        releases = self._first_releases(environment, request, history)
-        return max((one.at for one in releases if one), default=None) if all(releases) else None
+        first = self._first_releases(environment, request, history)
+        return max((one.at for one in first if one), default=None) if all(first) else None
 
     def _first_releases(
         self, environment: str, request: PullRequest | None, history: History
@@ -214,15 +214,7 @@ class Judge:
         return tuple(found)
 
     def _promoted(self, head: str) -> str:
-        """What a pull request's head promotes: a merge with exactly the files of its first parent is that parent.
-
-        So is what `gitops promote` proposes after a rollback.
-        """
-        status, output, _ = self._context.git.attempt("log", "-1", "--format=%T %P", head)
-        tree, *parents = output.decode().split() or [""]
-        if status or len(parents) < 2 or self._context.git.text("log", "-1", "--format=%T", parents[0]) != tree:
-            return head
-        return parents[0]
+        return releases.promoted(self._context, head)
 
     def _is_vouched(self, sets: tuple[RuleSet, ...], request: PullRequest | None, history: History) -> bool:
         """Whether this promotes what is released in the environment before, where others had to approve it.
@@ -241,13 +233,13 @@ class Judge:
         )
 
     @staticmethod
-    def _was_approved(releases: tuple[Record | None, ...], history: History) -> bool:
+    def _was_approved(found: tuple[Record | None, ...], history: History) -> bool:
         """Whether all are released, and one of them came through the gate."""
         glass = (RecordKind.BREAK_GLASS,)
-        return all(releases) and any(
+        return all(found) and any(
             "unchanged_since" not in one.body
             and history.newest(Query(stack=one.stack, kinds=glass, commit=one.commit)) is None
-            for one in releases
+            for one in found
             if one
         )
 
@@ -287,5 +279,5 @@ def _asks_for_files(environment: Environment) -> bool:
 
 def _teams(environments: Iterable[Environment], files: tuple[str, ...] | None) -> set[str]:
     """The teams that have a say about the paths: a token needs more rights to ask for a team than for anything else."""
-    concerned = [rule for one in environments for rule in one.approvals.owners if rules.matching(rule.pattern, files)]
+    concerned = [rule for one in environments for rule in one.approvals.owners if voices.matching(rule.pattern, files)]
     return {person for rule in concerned for person in rule.people if "/" in person}

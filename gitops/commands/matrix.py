@@ -1,23 +1,21 @@
 """`gitops matrix`: which stacks a change needs looked at or applied, spread over machines."""
 
 import json
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
+from gitops.commands import publishing
 from gitops.commands import scope as scopes
 from gitops.commands.planning import fetched, newest, standing_release
 from gitops.context import Context
 from gitops.errors import Refused, UsageError
 from gitops.flow import legs
-from gitops.flow.discover import Snapshot, take_snapshot
+from gitops.flow.discover import take_snapshot
 from gitops.flow.legs import Leg
-from gitops.flow.order import dependencies
-from gitops.flow.reach import ImportGraph
+from gitops.flow.order import upstream_of
 from gitops.flow.record import History, Query
 from gitops.model import RecordKind, Stack
 
@@ -86,7 +84,7 @@ def _of_change(context: Context, base: str, head: str, branch: str, number: int)
     history = context.ledger().history()
     scope = scopes.find(context, history, (base, head), branch=branch)
     seconds = _seconds(history, scope.affected, RecordKind.PLAN)
-    together = legs.connected(scope.held, _upstream(scope.snapshot))
+    together = legs.connected(scope.held, upstream_of(scope.snapshot))
     groups = [tuple(stack for stack in group if stack in scope.affected) for group in together]
     spread = legs.spread(filter(None, groups), seconds, scope.settings.preview_runners, legs.PREVIEWS_AT_ONCE)
     return Matrix(scope.environment.name, branch, scope.base, scope.head, number, (spread,) if spread else ())
@@ -107,12 +105,8 @@ def of_commit(context: Context, commit: str, branch: str) -> Matrix:
     wanted = [stack for stack in held if standing_release(context, history, stack, head) is None]
     seconds = _seconds(history, wanted, RecordKind.RELEASE)
     needless = [stack for stack in held if stack not in wanted]
-    waves = legs.apply_waves(wanted, _upstream(snapshot), seconds, settings.apply_runners, along=needless)
+    waves = legs.apply_waves(wanted, upstream_of(snapshot), seconds, settings.apply_runners, along=needless)
     return Matrix(environment.name, branch, repository.parent(head) or head, head, 0, waves)
-
-
-def _upstream(snapshot: Snapshot) -> Mapping[Stack, frozenset[Stack]]:
-    return dependencies(ImportGraph(snapshot), snapshot.stacks).upstream
 
 
 def _seconds(history: History, stacks: Collection[Stack], kind: RecordKind) -> Mapping[Stack, float]:
@@ -220,8 +214,6 @@ def command(
         found = of_queued(context, ref, commit)
     else:
         found = of_commit(context, commit, str(branch))
-    target = os.environ.get("GITHUB_OUTPUT")
-    if target:
-        with Path(target).open("a", encoding="utf-8") as outputs:
-            outputs.writelines(f"{name}={value}\n" for name, value in as_outputs(found).items())
+    outputs = as_outputs(found)
+    publishing.tell_job("GITHUB_OUTPUT", lambda: "".join(f"{name}={value}\n" for name, value in outputs.items()))
     click.echo(json.dumps(as_document(found), indent=2) if as_json else "\n".join(lines(found)))

@@ -20,9 +20,8 @@ from gitops.flow import downstream, reuse
 from gitops.flow import plan as plans
 from gitops.flow.affected import reached_files
 from gitops.flow.discover import Snapshot, take_snapshot
-from gitops.flow.order import dependencies, waves
+from gitops.flow.order import upstream_of, waves
 from gitops.flow.policies import NO_PACKS, Packs, entry, exists, pack_at
-from gitops.flow.reach import ImportGraph
 from gitops.flow.record import History, Query
 from gitops.model import Inputs, Plan, PolicyPack, Record, RecordKind, ResourceGraph, Stack
 from gitops.ports import RunnablePack
@@ -50,7 +49,7 @@ class Program:
     @cached_property
     def upstream(self) -> Mapping[Stack, frozenset[Stack]]:
         """Stack → the stacks whose outputs it reads."""
-        return dependencies(ImportGraph(self.snapshot), self.snapshot.stacks).upstream
+        return upstream_of(self.snapshot)
 
     def in_order(self, stacks: Collection[Stack]) -> tuple[tuple[Stack, ...], ...]:
         """The stacks in waves: a stack comes after those whose outputs it reads."""
@@ -148,6 +147,15 @@ def fetched(context: Context, branch: str) -> str:
 def current_branch(context: Context) -> str:
     """The branch that this job was started for, or that is checked out."""
     return context.environment.get("GITHUB_REF_NAME") or context.git.text("rev-parse", "--abbrev-ref", "HEAD")
+
+
+def stacks_at(context: Context, environment: str, commit: str) -> tuple[Stack, ...]:
+    """The stacks that the commit's own gitops.yaml gives the environment.
+
+    Raises GitFailed, ConfigError; UsageError where it has no such environment.
+    """
+    settings = context.config(commit)
+    return settings.stacks_of(settings.environment(environment), take_snapshot(context.repository, commit).stacks)
 
 
 @contextmanager

@@ -186,7 +186,7 @@ def command(
     request = Request(base, head, environment, chosen, pull_request, fresh, wait, keep=output is not None)
     review = preview(context, request)
     if output is not None:
-        output.write_bytes(results.to_bytes(review.stacks))
+        publishing.write_file("result", output, results.to_bytes(review.stacks))
         terminal.console(sys.stdout).print(terminal.review(review))
         return
     publishing.write_step_summary(review)

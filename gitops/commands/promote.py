@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import click
 
+from gitops.adapters import git_objects
 from gitops.commands import releases
 from gitops.commands.affected import find_affected
 from gitops.commands.planning import contains, fetched
-from gitops.commands.proposing import Proposal, propose
+from gitops.commands.proposing import Proposal, propose, standing
 from gitops.config import Environment
 from gitops.context import Context
 from gitops.errors import UsageError, Waiting
@@ -125,7 +126,7 @@ class _Search:
         if self._taken_up(tip, commit):
             return False
         merged = self.context.git.merged(tip, commit)
-        return releases.tree(self.context, merged) == releases.tree(self.context, tip)
+        return git_objects.tree(self.context.git, merged) == git_objects.tree(self.context.git, tip)
 
     def _content(self, tip: str, found: Release) -> tuple[str, Content]:
         """The pull request's head, and what it brings.
@@ -142,7 +143,7 @@ class _Search:
         change = find_affected(self.context.repository, tip, merged)
         held = releases.stacks_at(self.context, self.to.name, merged)
         return head, Content(
-            commits=releases.commits_between(self.context, tip, found.commit),
+            commits=git_objects.commits_between(self.context.git, tip, found.commit),
             changed=tuple(one.path for one in change.change.files),
             affected=tuple(one for one in change.stacks if one.stack in held),
             unlike=releases.differing(self.context, found.commit, merged),
@@ -161,33 +162,22 @@ class _Search:
             if releases.differing(self.context, one.to, tip, with_workflows=False):
                 return None
             trees = self.context.git.text("log", "--format=%T", commit).split()
-            return one if releases.tree(self.context, one.to) in trees else None
+            return one if git_objects.tree(self.context.git, one.to) in trees else None
         return None
 
     def _taking_up(self, tip: str, found: Release) -> str:
         """The release's files on top of the release and of the branch; the standing commit, where it is that."""
-        files = releases.tree(self.context, found.commit)
-        ref = f"refs/heads/{flow.branch_of(self.to.name)}"
-        there = self.context.git.remote_refs(ref).get(ref)
-        if there:
-            self.context.git.fetch(ref)
-            if releases.parents(self.context, there) == (found.commit, tip) and (
-                releases.tree(self.context, there) == files
-            ):
-                return there
+        files = git_objects.tree(self.context.git, found.commit)
+        there = standing(self.context, flow.branch_of(self.to.name))
+        same = there and git_objects.parents(self.context.git, there) == (found.commit, tip)
+        if same and git_objects.tree(self.context.git, there) == files:
+            return there
         message = f"Promote {short(found.commit)} to {self.to.name}, with what was rolled back"
         return releases.commit_of(self.context, files, (found.commit, tip), message)
 
     def _is_ours(self, commit: str, source: str) -> bool:
         """Whether a promotion put it there: a commit of the environment before, or one with exactly its files."""
-        if self._contains(source, commit):
-            return True
-        first, *rest = releases.parents(self.context, commit) or ("",)
-        return (
-            len(rest) == 1
-            and self._contains(source, first)
-            and releases.tree(self.context, first) == releases.tree(self.context, commit)
-        )
+        return self._contains(source, commit) or self._contains(source, releases.promoted(self.context, commit))
 
 
 @click.command("promote", short_help="Carry a release to the next environment, as a pull request.")

@@ -1,7 +1,7 @@
 """Where a review is read: the pull request's comment, the job's summary; and its plans' place, the ledger."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -45,10 +45,25 @@ def _identity(plan: Plan) -> tuple[str, str, datetime]:
 
 def write_step_summary(review: Review) -> None:
     """In a GitHub Actions job: the review as the job's summary."""
-    target = os.environ.get("GITHUB_STEP_SUMMARY")
+    tell_job("GITHUB_STEP_SUMMARY", lambda: comments.render(review, comments.STEP_SUMMARY_LIMIT))
+
+
+def tell_job(variable: str, text: Callable[[], str]) -> None:
+    """Add to the file that a job of GitHub Actions names by that variable; outside of one, nothing is asked for."""
+    target = os.environ.get(variable)
     if target:
-        with Path(target).open("a", encoding="utf-8") as summary:
-            summary.write(comments.render(review, comments.STEP_SUMMARY_LIMIT))
+        with Path(target).open("a", encoding="utf-8") as told:
+            told.write(text())
+
+
+def write_file(what: str, file: Path, content: bytes) -> None:
+    """Write what somebody asked for to the file that they named. Raises Failed where that cannot be."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise Failed(
+            f"Could not write the {what} to {file}: {error.strerror}.", hint="Name a file in a folder that exists."
+        ) from error
 
 
 def address_of_run(environment: Mapping[str, str]) -> str:

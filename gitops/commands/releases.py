@@ -1,15 +1,15 @@
-"""What `promote` and `rollback` share: the releases of an environment, and the commits between two of them."""
+"""What `promote` and `rollback` share: the releases of an environment, and the commits that carry one."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
+from gitops.adapters import git_objects
+from gitops.commands import planning
 from gitops.commands.planning import contains
 from gitops.context import Context
 from gitops.errors import ConfigError, GitFailed, UsageError
-from gitops.flow.discover import take_snapshot
 from gitops.flow.record import History, Query
 from gitops.flow.release import Release, release_at, rollbacks
-from gitops.model import Commit, RecordKind, Stack
+from gitops.model import RecordKind, Stack
 
 # How GitHub's own token is limited, and what no Pulumi program reads: the pipeline's own workflows.
 WORKFLOWS = (".github", "workflows")
@@ -22,8 +22,7 @@ _OUTSIDE_OF_WORKFLOWS = (":/", f":(exclude,top){'/'.join(WORKFLOWS)}")
 def stacks_at(context: Context, environment: str, commit: str) -> tuple[Stack, ...]:
     """The stacks that the commit's own gitops.yaml gives the environment; none where it cannot be read."""
     try:
-        settings = context.config(context.repository.resolve(commit))
-        return settings.stacks_of(settings.environment(environment), take_snapshot(context.repository, commit).stacks)
+        return planning.stacks_at(context, environment, context.repository.resolve(commit))
     except (GitFailed, ConfigError, UsageError):
         return ()
 
@@ -61,75 +60,26 @@ def returned_to(context: Context, history: History, environment: str, head: str,
         return None
 
 
-def commits_between(context: Context, before: str, after: str) -> tuple[Commit, ...]:
-    """The commits, merges aside, that `after` has and `before` has not, newest first."""
-    output = context.git.run("log", "--no-merges", "-z", "--format=%H%n%an%n%cI%n%s", f"{before}..{after}")
-    rows = (row.split("\n") for row in output.decode(errors="replace").split("\0") if row)
-    return tuple(
-        Commit(name, author, datetime.fromisoformat(at).astimezone(UTC), subject) for name, author, at, subject in rows
-    )
-
-
-def tree(context: Context, commit: str) -> str:
-    """The commit's tree."""
-    return context.git.text("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}")
-
-
-def parents(context: Context, commit: str) -> tuple[str, ...]:
-    """The commit's parents."""
-    return tuple(context.git.text("log", "-1", "--format=%P", commit).split())
-
-
 def differing(context: Context, one: str, other: str, *, with_workflows: bool = True) -> tuple[str, ...]:
     """The paths that differ between two commits or trees."""
-    within = () if with_workflows else ("--", *_OUTSIDE_OF_WORKFLOWS)
-    output = context.git.run("diff-tree", "-r", "--name-only", "--no-renames", "-z", one, other, *within)
-    return tuple(sorted(path for path in output.decode("utf-8", "surrogateescape").split("\0") if path))
+    return git_objects.differing(context.git, one, other, () if with_workflows else _OUTSIDE_OF_WORKFLOWS)
 
 
-def grafted(context: Context, onto: str, given: str, path: Iterable[str]) -> str:
-    """The tree `onto`, with what `given` has at that path in place of its own; both are trees, or "" for empty ones."""
-    name, *rest = path
-    entries = dict(_entries(context, onto))
-    other = dict(_entries(context, given))
-    if rest:
-        below = grafted(context, _subtree(entries.get(name)), _subtree(other.get(name)), rest)
-        wanted = f"040000 tree {below}\t{name}" if _entries(context, below) else None
-    else:
-        wanted = other.get(name)
-    kept = [line for entry, line in entries.items() if entry != name]
-    lines = [*kept, wanted] if wanted else kept
-    stdin = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
-    return context.git.text("mktree", "-z", stdin=stdin) if stdin else context.git.text("mktree")
+def promoted(context: Context, head: str) -> str:
+    """What the head of a promotion carries: a merge with exactly the files of its first parent is that parent.
 
-
-def _entries(context: Context, of: str) -> list[tuple[str, str]]:
-    """Name → line, as `git ls-tree` prints it and `git mktree` reads it."""
-    if not of:
-        return []
-    lines = context.git.run("ls-tree", "-z", of).decode("utf-8", "surrogateescape").split("\0")
-    return [(line.partition("\t")[2], line) for line in lines if line]
-
-
-def _subtree(line: str | None) -> str:
-    """The tree that an entry is; "" for a file, or nothing."""
-    kind, _, rest = (line or "").partition("\t")[0].partition(" ")
-    return rest.split(" ")[1] if kind == "040000" else ""
+    So is what `gitops promote` proposes after a rollback. Any other commit carries itself.
+    """
+    status, output, _ = context.git.attempt("log", "-1", "--format=%T %P", head)
+    files, *above = output.decode().split() or [""]
+    if status or len(above) != 2 or git_objects.tree(context.git, above[0]) != files:
+        return head
+    return above[0]
 
 
 def commit_of(context: Context, tree_id: str, onto: Iterable[str], message: str) -> str:
     """A new commit in this clone by whoever asked, so that they count as its author. It is on no branch yet."""
-    who = f"{_identity(context)} {int(context.clock.now().timestamp())} +0000"
-    lines = [
-        f"tree {tree_id}",
-        *(f"parent {one}" for one in onto),
-        f"author {who}",
-        f"committer {who}",
-        "",
-        message,
-        "",
-    ]
-    return context.git.text("hash-object", "-t", "commit", "-w", "--stdin", stdin="\n".join(lines).encode())
+    return git_objects.commit_of(context.git, tree_id, onto, (_identity(context), context.clock.now()), message)
 
 
 def _identity(context: Context) -> str:

@@ -3,8 +3,8 @@
 from itertools import islice
 from pathlib import Path
 
+from gitops.commands import publishing
 from gitops.context import Context
-from gitops.errors import Failed
 from gitops.flow.comment import Review
 from gitops.flow.record import Query
 
@@ -22,9 +22,4 @@ def write(context: Context, review: Review, file: Path) -> None:
         for one in review.stacks
         if not one.is_quiet
     }
-    try:
-        file.write_text(report.render(review, histories), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise Failed(
-            f"Could not write the report to {file}: {error.strerror}.", hint="Name a file in a folder that exists."
-        ) from error
+    publishing.write_file("report", file, report.render(review, histories).encode())

@@ -18,7 +18,7 @@ from gitops.commands.scope import Scope
 from gitops.commands.telling import print_view, tell
 from gitops.context import Context
 from gitops.errors import CodeHostFailed, Failed, Refused, Waiting
-from gitops.flow import annotations, comment, results, sarif
+from gitops.flow import annotations, comment, gate, results, sarif
 from gitops.flow.affected import reached_files
 from gitops.flow.annotations import Place, Places
 from gitops.flow.comment import PreviewFailure, Review, StackReview
@@ -110,15 +110,14 @@ def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
     found = combined(context, history, scope, request.files)
     publishing.write_step_summary(found)
     terminal.console(sys.stdout).print(terminal.review(found))
-    gate = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)
+    deciding = Judge(context, scope.settings, scope.environment, scope.commit, request.pull_request)
     verdicts = {
-        one.stack.label: gate.decide(one.result, history, resumed=False)[0]
+        one.stack.label: deciding.decide(one.result, history, resumed=False)[0]
         for one in found.ordered()
         if isinstance(one.result, Plan)
     }
-    allowed = all(verdict.outcome is Outcome.ALLOW for verdict in verdicts.values())
     report = _check(found)
-    if not allowed:
+    if gate.stop(verdicts.items()):
         title = f"{found.environment}: not what was approved on #{request.pull_request}"
         report = replace(report, conclusion=Conclusion.FAILURE, title=title)
     context.checks.report(found.head, report)
@@ -237,21 +236,9 @@ def _must_be_allowed(verdicts: Mapping[str, Verdict]) -> None:
     """Raises Refused or Waiting with the reasons unless every stack's plan may be applied as it is."""
     for verdict in verdicts.values():
         print_view(terminal.verdict(verdict))
-    for outcome, error in ((Outcome.REFUSE, Refused), (Outcome.WAIT, Waiting)):
-        stopped = {label: verdict for label, verdict in verdicts.items() if verdict.outcome is outcome}
-        if stopped:
-            reasons = _reasons(stopped, outcome)
-            raise error(
-                f"Not to be merged: {reasons}.",
-                hint="Bring the pull request up to date with its base, have the new plan approved, and queue it again.",
-            )
-
-
-def _reasons(verdicts: Mapping[str, Verdict], outcome: Outcome) -> str:
-    texts = [
-        f"{label}: {rule.reason}"
-        for label, verdict in verdicts.items()
-        for rule in verdict.rules
-        if rule.outcome is outcome
-    ]
-    return "; ".join(texts)
+    if stop := gate.stop(verdicts.items()):
+        error = Refused if stop.outcome is Outcome.REFUSE else Waiting
+        raise error(
+            f"Not to be merged: {stop.reasons}.",
+            hint="Bring the pull request up to date with its base, have the new plan approved, and queue it again.",
+        )

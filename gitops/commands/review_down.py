@@ -11,13 +11,12 @@ from gitops.commands import applying, settling
 from gitops.commands.applying import Work
 from gitops.commands.holding import Held, hold
 from gitops.commands.review_site import Site, settled_by_hand, tell_host
-from gitops.commands.telling import print_view, tell
+from gitops.commands.telling import progress_of, tell
 from gitops.errors import EngineFailed, Failed, GitFailed, GitOpsError, Interrupted
-from gitops.flow import review_comment as comments
+from gitops.flow import review_stack_comment as comments
 from gitops.flow.record import History
 from gitops.flow.review_stacks import Use, standing, uses, why_swept
-from gitops.model import RecordKind, ResourceStep, Stack
-from gitops.views import terminal
+from gitops.model import RecordKind, Stack
 
 
 class Done(StrEnum):
@@ -176,15 +175,11 @@ def _destroy(work: Work, lease: Held, why: str) -> None:
     """Destroy the leased stack, between two records. Raises EngineFailed, Failed when the lease is lost."""
     context, stack = work.context, lease.stack
 
-    def show_step(step: ResourceStep) -> None:
-        if step.done:
-            print_view(terminal.progress(stack.label, step))
-
     with noted():  # an interrupt stops the destroy, and waits for what is written about it
         body = {"run": context.holder.run, "host": context.holder.host}
         lease.append(work.ledger, work.make(RecordKind.DESTROY_STARTED, stack, body))
         try:
-            context.engine.destroy(work.program.project_folder(stack), stack.name, show_step, lease.lost)
+            context.engine.destroy(work.program.project_folder(stack), stack.name, progress_of(stack.label), lease.lost)
         except (EngineFailed, OSError, KeyboardInterrupt) as error:
             message = str(error) or "cancelled at once; operations may be pending"
             left = {"cancelled": True, **body} if isinstance(error, KeyboardInterrupt) else {}

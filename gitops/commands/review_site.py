@@ -9,7 +9,7 @@ from gitops.commands.telling import tell
 from gitops.config import FILE, Config, Environment
 from gitops.context import Context
 from gitops.errors import ConfigError, EngineFailed, GitOpsError, Interrupted, UsageError
-from gitops.flow import review_comment as comments
+from gitops.flow import review_stack_comment as comments
 from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.review_stacks import copy_of, with_copy
 from gitops.model import Stack

@@ -60,7 +60,7 @@ def up(context: Context, /, number: int, wait: int, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     done = wording.done(result.plan.changes)
-    click.echo(f"{result.stack.label}: up ({done}); expires {result.expires:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"{result.stack.label}: up ({done}); expires {wording.minute(result.expires)}")
 
 
 @command.command(short_help="Destroy a pull request's stack.")

@@ -15,7 +15,7 @@ from gitops.commands.review_site import Site, settled_by_hand, site_on, tell_hos
 from gitops.commands.telling import print_view, tell
 from gitops.context import Context
 from gitops.errors import EngineFailed, GitOpsError, Interrupted, Refused, Waiting
-from gitops.flow import review_comment as comments
+from gitops.flow import review_stack_comment as comments
 from gitops.flow import rules, values, wording
 from gitops.flow.record import History
 from gitops.flow.review_stacks import standing, uses

@@ -8,6 +8,7 @@ from itertools import islice
 
 import click
 
+from gitops.adapters import git_objects
 from gitops.commands import releases
 from gitops.commands.planning import contains, fetched
 from gitops.commands.proposing import Proposal, propose, standing
@@ -73,7 +74,7 @@ class _Rollback:
         to = self._asked(request.to) if request.to else self._before()
         files = self._files(to.commit, self.tip)
         found = Result(self.environment.name, Outcome.NOTHING, to.commit, self.tip)
-        if files == releases.tree(self.context, self.tip):
+        if files == git_objects.tree(self.context.git, self.tip):
             return found
         branch = flow.branch_of(self.environment.name)
         head = self._head(branch, files, to)
@@ -107,7 +108,7 @@ class _Rollback:
 
     def _before(self) -> Release:
         """The newest release that differs from the branch, and was not taken back itself. Raises Refused."""
-        now = releases.tree(self.context, self.tip)
+        now = git_objects.tree(self.context.git, self.tip)
         asked = flow_release.rollbacks(self.history, self.environment.name)
         done = [one for one in asked if self._contains(self.tip, one.head)]
         for one in self._releases():
@@ -127,14 +128,14 @@ class _Rollback:
 
         A workflow's own token may not push a commit that alters them, and a rollback must work with nothing else.
         """
-        trees = releases.tree(self.context, release), releases.tree(self.context, onto)
-        return releases.grafted(self.context, *trees, releases.WORKFLOWS)
+        trees = git_objects.tree(self.context.git, release), git_objects.tree(self.context.git, onto)
+        return git_objects.grafted(self.context.git, *trees, releases.WORKFLOWS)
 
     def _head(self, branch: str, files: str, to: Release) -> str:
         """The commit to propose: the one that stands there already, where it is the same."""
         there = standing(self.context, branch)
-        same = there and releases.parents(self.context, there) == (self.tip,)
-        if same and releases.tree(self.context, there) == files:
+        same = there and git_objects.parents(self.context.git, there) == (self.tip,)
+        if same and git_objects.tree(self.context.git, there) == files:
             return there
         name = self.environment.name
         message = f"Roll back {name} to {short(to.commit)}\n\nThe files of release {to.commit} again."
@@ -144,16 +145,16 @@ class _Rollback:
 
     def _is_ours(self, commit: str) -> bool:
         """Whether a rollback put it there: one commit on top of the branch, with the files of a release."""
-        above = releases.parents(self.context, commit)
+        above = git_objects.parents(self.context.git, commit)
         if len(above) != 1 or not self._contains(self.tip, above[0]):
             return False
-        files = releases.tree(self.context, commit)
+        files = git_objects.tree(self.context.git, commit)
         return any(self._files(one.commit, above[0]) == files for one in self._releases())
 
     def _content(self, to: Release, files: str) -> Content:
         context = self.context
         return Content(
-            gone=releases.commits_between(context, to.commit, self.tip),
+            gone=git_objects.commits_between(context.git, to.commit, self.tip),
             changed=releases.differing(context, self.tip, files),
             kept=releases.differing(context, to.commit, files),
         )

@@ -1,16 +1,28 @@
 """What a verb says while it works: on standard error, so that standard output holds its result alone."""
 
 import sys
+from collections.abc import Callable
 
 import click
 from rich.console import RenderableType
 
+from gitops.model import ResourceStep
 from gitops.views import terminal
 
 
 def tell(text: str) -> None:
     """A line for people who watch."""
     click.echo(text, err=True)
+
+
+def progress_of(stack: str) -> Callable[[ResourceStep], None]:
+    """Shows each resource of the stack that an apply or a destroy is done with."""
+
+    def show_step(step: ResourceStep) -> None:
+        if step.done:
+            print_view(terminal.progress(stack, step))
+
+    return show_step
 
 
 def print_view(view: RenderableType) -> None:

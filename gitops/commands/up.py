@@ -34,7 +34,7 @@ from gitops.commands.telling import print_view, tell
 from gitops.config import Config, Environment
 from gitops.context import Context
 from gitops.errors import GitOpsError, Refused, Waiting
-from gitops.flow import lease, legs, values, wording
+from gitops.flow import gate, lease, legs, values, wording
 from gitops.flow import record as records
 from gitops.model import Check, Outcome, Plan, RecordKind, Stack, Verdict
 from gitops.views import terminal
@@ -202,31 +202,25 @@ def _stop_unless_allowed(
 
     `applied` are the stacks that this run has applied already.
     """
-    before = wording.listed([stack.label for stack in applied])
+    stop = gate.stop((stack.label, verdict) for stack, verdict in verdicts.items())
+    if stop is None:
+        return
+    if stop.outcome is Outcome.WAIT:
+        raise Waiting(
+            f"Not applied yet: {stop.reasons}.",
+            hint="Run `gitops up` again when that is there; see `gitops explain`.",
+        )
     digests = {one.stack: one.plan.plan_digest for one in ready}
-    for outcome in (Outcome.REFUSE, Outcome.WAIT):
-        stopped = {stack: verdict for stack, verdict in verdicts.items() if verdict.outcome is outcome}
-        if not stopped:
-            continue
-        reasons = "; ".join(
-            f"{stack.label}: {rule.reason}"
-            for stack, verdict in stopped.items()
-            for rule in verdict.rules
-            if rule.outcome is outcome
-        )
-        if outcome is Outcome.WAIT:
-            raise Waiting(
-                f"Not applied yet: {reasons}.",
-                hint="Run `gitops up` again when that is there; see `gitops explain`.",
-            )
-        if not run.dry_run:
-            for stack, verdict in stopped.items():
-                digest = {"plan_digest": digests[stack]} if stack in digests else {}
-                run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), **digest})
-        raise Refused(
-            f"Not applied, {f'after {before} was' if before else 'nothing was touched'}: {reasons}.",
-            hint="Preview the change again, have that plan approved, and run `gitops up` again.",
-        )
+    refused = {stack: verdict for stack, verdict in verdicts.items() if verdict.outcome is Outcome.REFUSE}
+    if not run.dry_run:
+        for stack, verdict in refused.items():
+            digest = {"plan_digest": digests[stack]} if stack in digests else {}
+            run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), **digest})
+    before = wording.listed([stack.label for stack in applied])
+    raise Refused(
+        f"Not applied, {f'after {before} was' if before else 'nothing was touched'}: {stop.reasons}.",
+        hint="Preview the change again, have that plan approved, and run `gitops up` again.",
+    )
 
 
 def _needless(run: Run, stacks: Iterable[Stack], history: records.History) -> dict[Stack, StackResult]:

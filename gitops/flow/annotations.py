@@ -81,8 +81,8 @@ def _of_stack(review: StackReview, places: Places) -> Iterator[Annotation]:
     for change in review.changes:
         place = places.of_resource(change.urn) or reason
         if change.operation.destroys and place:
-            notes = [note for note in (wording.cause(change), wording.protection(change)) if note]
-            text = f"{change.operation} {wording.resource(change)}" + (f": {'; '.join(notes)}" if notes else "")
+            notes = wording.notes(change)
+            text = f"{change.operation} {wording.resource(change)}{': ' if notes else ''}{notes}"
             yield _remark(place, AnnotationLevel.WARNING, f"{label}: {change.operation}", text)
     if plan.changes and reason:
         yield _remark(reason, AnnotationLevel.NOTICE, label, f"{label}: {wording.tally(plan.changes)}")

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from gitops.errors import GitOpsError
 from gitops.flow import command as commands
+from gitops.flow import markdown
 from gitops.flow.command import Answer, Ending, Verb
 from gitops.flow.gate import Evidence
 from gitops.flow.markdown import code, fenced
@@ -24,12 +25,12 @@ _SAYS = {Ending.DONE: "", Ending.REFUSED: "**Not done.** ", Ending.FAILED: "**Fa
 
 def marker(comment: Comment) -> str:
     """The first line of the answer to a comment, by which a second run finds it instead of answering again."""
-    return f"<!-- gitops:answer:{comment.id} -->"
+    return markdown.marker("answer", comment.id)
 
 
 def stranger_marker(login: str) -> str:
     """The first line of what somebody without rights is told, once on each pull request."""
-    return f"<!-- gitops:no-rights:{hashlib.sha256(login.casefold().encode()).hexdigest()[:16]} -->"
+    return markdown.marker("no-rights", hashlib.sha256(login.casefold().encode()).hexdigest()[:16])
 
 
 def render(answer: Answer, comment: Comment) -> str:

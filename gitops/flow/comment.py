@@ -119,7 +119,7 @@ class Review:
 
 def marker(environment: str) -> str:
     """The first line of the comment, by which the next run finds it again."""
-    return f"<!-- gitops:preview:{''.join(c if c.isalnum() or c in '._-' else '_' for c in environment)} -->"
+    return markdown.marker("preview", environment)
 
 
 def check_name(environment: str) -> str:
@@ -194,7 +194,7 @@ def _alerts(stacks: tuple[StackReview, ...]) -> list[str]:
     if destroyed:
         lines += ["", "> [!CAUTION]"]
         for stack, change in destroyed[:_DESTROYED_SHOWN]:
-            notes = "; ".join(note for note in (wording.cause(change), wording.protection(change)) if note)
+            notes = wording.notes(change)
             where = f" in {markdown.code(stack.label)}" if len(stacks) > 1 else ""
             lines.append(f"> - **{change.operation}** {markdown.code(wording.resource(change))}{where}: {_safe(notes)}")
         if len(destroyed) > _DESTROYED_SHOWN:
@@ -323,8 +323,7 @@ def _quiet(review: Review) -> str:
     quiet = [markdown.code(s.stack.label) for s in review.ordered() if s.is_quiet]
     if not quiet:
         return "" if review.stacks else "No stack is affected."
-    shown = quiet[:_NAMED_STACKS] + ([f"{len(quiet) - _NAMED_STACKS:,} more"] if len(quiet) > _NAMED_STACKS else [])
-    return f"Affected, but without changes: {wording.listed(shown)}."
+    return f"Affected, but without changes: {wording.listed(wording.first(quiet, _NAMED_STACKS))}."
 
 
 def next_step(review: Review) -> str:

@@ -7,7 +7,7 @@ a record that somebody else appended approves nothing, and taking the comment ba
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gitops.flow import rules
+from gitops.flow import voices
 from gitops.flow.command import Command, Verb, parse
 from gitops.flow.record import History, Query
 from gitops.flow.rules import Case
@@ -64,7 +64,7 @@ def excused(result: RuleResult, wanted: Approvals, case: Case) -> RuleResult:
     """The result of a rule over what a plan destroys; a refusal is lifted where enough people approved exactly that."""
     if result.outcome is Outcome.ALLOW or case.plan is None:
         return result
-    approvers, others = rules.counted(wanted, case.destroy_voices, case.now)
+    approvers, others = voices.counted(wanted, case.destroy_voices, case.now)
     missing = _missing(approvers, wanted, case)
     inputs = {**result.inputs, "destroys_approved_by": approvers, "not_counted": others}
     if not missing:
@@ -83,9 +83,9 @@ def _missing(approvers: Sequence[str], wanted: Approvals, case: Case) -> list[st
     strangers = len(case.request.strangers) if case.request else 0
     missing = []
     for one in wanted.owners:
-        allowed = rules.people(one, case.teams)
+        allowed = voices.people(one, case.teams)
         who = [name for name in approvers if name.casefold() in allowed]
-        if rules.matching(one.pattern, case.files) and len(who) <= strangers:
+        if voices.matching(one.pattern, case.files) and len(who) <= strangers:
             missing.append(f"an owner of {one.pattern} ({listed(one.people)})")
     if not missing and len(approvers) <= strangers:
         missing.append("somebody who neither opened nor contributed to it")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gitops.flow import release, values, wording
+from gitops.flow import markdown, values, wording
 from gitops.flow.markdown import code, html_code
 from gitops.flow.values import top_level
 from gitops.flow.wording import Weight, short
@@ -80,7 +80,7 @@ class Report:
 
 def marker(environment: str) -> str:
     """The first line of the environment's issue, by which the next run finds it again."""
-    return f"<!-- gitops:drift:{''.join(c if c.isalnum() or c in '._-' else '_' for c in environment)} -->"
+    return markdown.marker("drift", environment)
 
 
 def title(environment: str) -> str:
@@ -103,7 +103,7 @@ def issue(found: Report) -> str | None:
         "",
     ]
     rows = [row for look in drifted for row in _rows(look)]
-    lines += [*release.table(("stack", "resource", "live", "properties"), rows, "resource", _TABLE_LIMIT), ""]
+    lines += [*markdown.table(("stack", "resource", "live", "properties"), rows, "resource", _TABLE_LIMIT), ""]
     if unknown:
         names = _some([code(one.stack.label) for one in unknown])
         lines += [f"Not known of {names}: the preview failed.", ""]
@@ -146,16 +146,14 @@ def _rows(look: Look) -> list[str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = len(names) - _STACKS_SHOWN
-    return wording.listed([*names[:_STACKS_SHOWN], *([f"{more:,} more"] if more > 0 else [])])
+    return wording.listed(wording.first(names, _STACKS_SHOWN))
 
 
 def _properties(change: ResourceChange) -> str:
     if change.operation in (Operation.CREATE, Operation.DELETE):
         return ""
     paths = list(dict.fromkeys(top_level(one.path) for one in change.properties))
-    more = [f"{len(paths) - _PROPERTIES_SHOWN} more"] if len(paths) > _PROPERTIES_SHOWN else []
-    return ", ".join([*map(html_code, paths[:_PROPERTIES_SHOWN]), *more])
+    return ", ".join(wording.first([html_code(path) for path in paths], _PROPERTIES_SHOWN))
 
 
 def _word(text: str) -> str:

@@ -120,9 +120,8 @@ def unknown(one: Downstream) -> str:
     """Which outputs are unknown until then, and what that means for the rest; empty where all are known."""
     if not one.unknown:
         return ""
-    shown = [wording.clip(name) for name in one.unknown[:_NAMED]]
-    shown += [f"{len(one.unknown) - _NAMED:,} more"] if len(one.unknown) > _NAMED else []
-    return f"Unknown until then: {wording.listed(shown)}"
+    names = [wording.clip(name) for name in one.unknown]
+    return f"Unknown until then: {wording.listed(wording.first(names, _NAMED))}"
 
 
 def _within(lines: Iterable[str], room: int) -> Iterator[str]:
@@ -160,9 +159,7 @@ def _named(change: ResourceChange) -> str:
 
 
 def _reads(one: Downstream) -> str:
-    shown = [markdown.code(stack.label) for stack in one.reads[:_READS_NAMED]]
-    shown += [f"{len(one.reads) - _READS_NAMED:,} more"] if len(one.reads) > _READS_NAMED else []
-    return wording.listed(shown)
+    return wording.listed(wording.first([markdown.code(stack.label) for stack in one.reads], _READS_NAMED))
 
 
 def _grave(one: Downstream) -> str:

@@ -16,13 +16,15 @@ from gitops.flow import destroys, rules
 from gitops.flow.destroys import Remarks
 from gitops.flow.plan import unknowns
 from gitops.flow.record import History
-from gitops.flow.rules import Case, Voice
+from gitops.flow.rules import Case
+from gitops.flow.voices import Voice
 from gitops.flow.wording import short
 from gitops.gates import Gate
 from gitops.model import (
     Approval,
     Comment,
     Inputs,
+    Outcome,
     Plan,
     PolicyPack,
     PullRequest,
@@ -119,6 +121,28 @@ def gather(fresh: Plan | None, situation: Situation, history: History) -> Eviden
     told = destroys.given(history, stack, request.number)
     heeded = (heard(situation.remarks.comments.get(comment), record) for comment, record in told)
     return Evidence(situation, approved, tuple(voices), tuple(heeded))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What keeps stacks from being applied: the strictest outcome of all, the stacks that have it, and why."""
+
+    outcome: Outcome
+    stacks: tuple[str, ...]
+    reasons: str
+
+
+def stop(verdicts: Iterable[tuple[str, Verdict]]) -> Stop | None:
+    """What the verdicts of several stacks, each with its label, come to; None where all of them allow."""
+    told = tuple(verdicts)
+    outcome = Verdict(tuple(rule for _, verdict in told for rule in verdict.rules)).outcome
+    if outcome is Outcome.ALLOW:
+        return None
+    stopped = [(label, verdict) for label, verdict in told if verdict.outcome is outcome]
+    reasons = [
+        f"{label}: {rule.reason}" for label, verdict in stopped for rule in verdict.rules if rule.outcome is outcome
+    ]
+    return Stop(outcome, tuple(label for label, _ in stopped), "; ".join(reasons))
 
 
 def barred(by: str, request: PullRequest, *, vouched: bool = False) -> str:

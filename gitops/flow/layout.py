@@ -67,14 +67,14 @@ class Section:
 def entry(change: ResourceChange) -> Entry:
     """One resource change in lines, its properties bounded."""
     head = f"{_HEADS.get(change.operation, f'  {change.operation}')} {wording.resource(change)}"
-    notes = [note for note in (wording.cause(change), wording.protection(change)) if note]
+    notes = wording.notes(change)
     body = [_line(line) for line in properties.lines(change)]
     shown = body[:_BODY_LINES]
     while shown and size(shown) > _BODY_BYTES:
         shown.pop()
     if len(shown) < len(body):
         shown.append(f"      … {wording.plural(len(body) - len(shown), 'more line')} in the full report")
-    return Entry(change, f"{head}{': ' if notes else ''}{'; '.join(notes)}", shown)
+    return Entry(change, f"{head}{': ' if notes else ''}{notes}", shown)
 
 
 def _line(line: properties.Line) -> str:

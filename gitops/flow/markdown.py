@@ -5,12 +5,20 @@ Only three ways lead text from outside into a comment: `code` in running text, `
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from gitops.flow.wording import clip, visible
+from gitops.flow.wording import clip, plural, visible
 
 _BACKTICKS = re.compile(r"`+")
+# Characters of a table. GitHub refuses a text of more than 65,536, and there is more in it than a table.
+_TABLE_LIMIT = 12_000
 _PLAIN = re.compile(r"[A-Za-z0-9 /-]")
+
+
+def marker(purpose: str, subject: object = "") -> str:
+    """An invisible first line, by which the next run finds a text of ours again: one for each purpose and subject."""
+    plain = "".join(char if char.isalnum() or char in "._-" else "_" for char in str(subject))
+    return f"<!-- gitops:{purpose}{':' if plain else ''}{plain} -->"
 
 
 def code(text: str) -> str:
@@ -38,6 +46,17 @@ def fenced(lines: Iterable[str], language: str = "text") -> list[str]:
 def folded(summary: str, content: list[str]) -> list[str]:
     """Content behind a click; `summary` is HTML, so anything untrusted in it must come from `html_code`."""
     return ["<details>", f"<summary>{summary}</summary>", "", *content, "", "</details>"]
+
+
+def table(columns: Sequence[str], rows: Sequence[str], noun: str, limit: int = _TABLE_LIMIT) -> list[str]:
+    """A table of as many rows as fit into so many characters; the others are counted."""
+    shown, size = 0, 0
+    while shown < len(rows) and size + len(rows[shown]) <= limit:
+        size += len(rows[shown])
+        shown += 1
+    more = len(rows) - shown
+    head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return [*head, *rows[:shown], *(["", f"And {plural(more, f'more {noun}')}."] if more else [])]
 
 
 def _longest_run(text: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitops.flow.compare import kind_of_file
-from gitops.flow.wording import clip, plural, short
+from gitops.flow.wording import clip, minute, plural, short
 from gitops.model import Commit, MovedInput, Plan, PlanDifference, Record, RecordKind
 
 _SHOWN = 5
@@ -73,7 +73,7 @@ def _applies(since: list[Record], approved: Plan, other_key: bool) -> list[str]:
     if not ends:
         return ["no apply is on record since the review: it was changed outside of the pipeline"]
     told = [
-        f"{_VERBS[record.kind]} {clip(record.by)} at {record.at:%Y-%m-%d %H:%M} UTC, commit {short(record.commit)}"
+        f"{_VERBS[record.kind]} {clip(record.by)} at {minute(record.at)}, commit {short(record.commit)}"
         for record in ends[-_SHOWN:]
     ]
     return [*told, *_more(len(ends), "apply", "before these")]
@@ -94,7 +94,7 @@ def _commits(
             return []
         return ["no commit since the review touches it: the two lines of history came together in the merge"]
     told = [
-        f"commit {short(commit.id)} by {clip(commit.author)} at {commit.at:%Y-%m-%d %H:%M} UTC: {clip(commit.subject)}"
+        f"commit {short(commit.id)} by {clip(commit.author)} at {minute(commit.at)}: {clip(commit.subject)}"
         for commit in ours[:_SHOWN]
     ]
     return [*told, *_more(len(ours), "commit", "before these")]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gitops.errors import ConfigError
+from gitops.flow.discover import Snapshot
 from gitops.flow.imports import assignments, is_stack_name, string_parts
 from gitops.flow.reach import ImportGraph
 from gitops.model import Stack
@@ -52,6 +53,11 @@ def dependencies(graph: ImportGraph, stacks: Iterable[Stack]) -> Dependencies:
         if unread:
             unresolved[stack] = tuple(sorted(set(unread)))
     return Dependencies(upstream, unresolved)
+
+
+def upstream_of(snapshot: Snapshot) -> Mapping[Stack, frozenset[Stack]]:
+    """Stack → the stacks of the same commit whose outputs it reads."""
+    return dependencies(ImportGraph(snapshot), snapshot.stacks).upstream
 
 
 def waves(stacks: Collection[Stack], upstream: Mapping[Stack, frozenset[Stack]]) -> tuple[tuple[Stack, ...], ...]:

@@ -9,8 +9,8 @@ from typing import Any
 from gitops.config import Environment
 from gitops.flow import markdown, release
 from gitops.flow.markdown import code
-from gitops.flow.release import Release, minute
-from gitops.flow.wording import clip, listed, plural, short
+from gitops.flow.release import Release
+from gitops.flow.wording import clip, listed, minute, plural, short
 from gitops.gates import duration
 from gitops.model import AffectedStack, Commit
 

@@ -282,9 +282,14 @@ class Author:
 
 
 def make(
-    kind: RecordKind, author: Author, stack: Stack, commit: str, now: datetime, body: Mapping[str, Any] | None = None
+    kind: RecordKind,
+    author: Author,
+    stack: Stack | None,
+    commit: str,
+    now: datetime,
+    body: Mapping[str, Any] | None = None,
 ) -> Record:
-    """A record that has no place in the chain yet."""
+    """A record that has no place in the chain yet; of no stack, what is about a whole pull request."""
     return Record(
         sequence=0,
         previous="",
@@ -292,7 +297,7 @@ def make(
         at=now,
         by=author.name,
         environment=author.environment,
-        stack=stack.label,
+        stack=stack.label if stack else "",
         commit=commit,
         body=body or {},
     )

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gitops.flow import markdown
 from gitops.flow.markdown import code, html_code
 from gitops.flow.record import History, Query
-from gitops.flow.wording import clip, plural, short
+from gitops.flow.wording import clip, minute, plural, short
 from gitops.model import Commit, Record, RecordKind, Stack
 
 _COMMITS_SHOWN = 30
 _PATHS_SHOWN = 30
 _CHECKS_SHOWN = 10
-# Characters of a table. GitHub refuses a text of more than 65,536, and there is more in it than a table.
-_TABLE_LIMIT = 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +109,7 @@ def evidence(release: Release) -> list[str]:
         f"| {html_code(stack.label)} | {minute(record.at)} | {html_code(record.by)} | {_checks(record)} |"
         for stack, record in sorted(release.records.items())
     ]
-    return table(("stack", "released", "by", "checks"), rows, "stack")
-
-
-def table(columns: Sequence[str], rows: Sequence[str], noun: str, limit: int = _TABLE_LIMIT) -> list[str]:
-    """A table of as many rows as fit into so many characters; the others are counted."""
-    shown, size = 0, 0
-    while shown < len(rows) and size + len(rows[shown]) <= limit:
-        size += len(rows[shown])
-        shown += 1
-    more = len(rows) - shown
-    head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    return [*head, *rows[:shown], *(["", f"And {plural(more, f'more {noun}')}."] if more else [])]
+    return markdown.table(("stack", "released", "by", "checks"), rows, "stack")
 
 
 def _checks(record: Record) -> str:
@@ -149,8 +137,3 @@ def paths(found: Sequence[str]) -> list[str]:
 
 def _more(count: int, noun: str) -> list[str]:
     return [f"- and {plural(count, f'more {noun}')}"] if count > 0 else []
-
-
-def minute(moment: datetime) -> str:
-    """A time, as people read it."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -11,6 +11,7 @@ import yaml
 from gitops.errors import ConfigError
 from gitops.flow.discover import Snapshot
 from gitops.flow.record import History, Query
+from gitops.flow.wording import minute
 from gitops.model import Record, RecordKind, Stack
 from gitops.review_stacks import ENVIRONMENT, ReviewStacks, name_of, number_of
 
@@ -150,5 +151,5 @@ def why_swept(number: int, claimed: bool, use: Use | None, settings: ReviewStack
     if use and use.last.kind in (RecordKind.DESTROY_STARTED, RecordKind.DESTROY_FAILED):
         return "it was being destroyed, and that did not come to its end"
     if expires is not None and now >= expires:
-        return f"it expired at {expires:%Y-%m-%d %H:%M} UTC"
+        return f"it expired at {minute(expires)}"
     return ""

@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import Any
 
 from gitops.errors import LedgerBroken, Refused
+from gitops.flow import markdown, release
 from gitops.flow import plan as plans
-from gitops.flow import release
 from gitops.flow.markdown import code, html_code
 from gitops.flow.record import History, Query
-from gitops.flow.release import Release, minute
-from gitops.flow.wording import clip, plural, resource_type, short
+from gitops.flow.release import Release
+from gitops.flow.wording import clip, minute, plural, resource_type, short
 from gitops.model import Commit, Operation, Record, RecordKind, ResourceChange, Stack
 
 _APPLIES_SHOWN = 20
@@ -156,7 +156,7 @@ def _irreversible(found: Losses) -> list[str]:
             f"**What a rollback cannot undo**: {plural(len(found.lost), 'resource')} deleted or replaced since. If the "
             "release declares them they are made anew, empty; what they held does not come back.",
             "",
-            *release.table(("stack", "what was done", "resource", "applied"), list(map(_row, found.lost)), "resource"),
+            *markdown.table(("stack", "what was done", "resource", "applied"), list(map(_row, found.lost)), "resource"),
         ]
     elif not found.untold:
         lines.append("**What a rollback cannot undo**: no plan that was applied since deletes or replaces anything.")

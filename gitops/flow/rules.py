@@ -4,12 +4,10 @@ What is unknown counts against the change: an operation without a name may destr
 the approver's, a path that nobody knows may match every pattern.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Any
 
 from gitops.config import Environment
@@ -17,8 +15,9 @@ from gitops.flow import expressions, windows
 from gitops.flow.expressions import Answer, Facts
 from gitops.flow.plan import unknowns
 from gitops.flow.resume import departures
-from gitops.flow.wording import listed, plural, resource, resource_of, short
-from gitops.gates import Approvals, Expression, FreeRule, Gate, Owners, Protect, duration
+from gitops.flow.voices import Voice, counted, matching, people
+from gitops.flow.wording import listed, minute, plural, resource, resource_of, short
+from gitops.gates import Expression, FreeRule, Gate, Protect, duration
 from gitops.model import (
     Operation,
     Outcome,
@@ -37,15 +36,6 @@ _KEEP_PACK = (
     "Keep its files in this change: gitops.yaml stops naming it first, and its files go in the next pull request."
 )
 _PREVIEW_AGAIN = "Preview the change again, and have that plan approved."
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """Somebody's approval; `void` says why it does not count, empty if it does."""
-
-    by: str
-    at: datetime
-    void: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +286,8 @@ def soak(wanted: int, before: str, case: Case) -> RuleResult:
         return RuleResult(rule, Outcome.WAIT, f"{head} is not released in {before}", inputs, remedy)
     until = since + timedelta(seconds=wanted)
     if case.now >= until:
-        return RuleResult(rule, Outcome.ALLOW, f"{head} is released in {before} since {_minute(since)}", inputs)
-    reason = f"{head} is released in {before} since {_minute(since)}, and soaks until {_minute(until)}"
+        return RuleResult(rule, Outcome.ALLOW, f"{head} is released in {before} since {minute(since)}", inputs)
+    reason = f"{head} is released in {before} since {minute(since)}, and soaks until {minute(until)}"
     return RuleResult(rule, Outcome.WAIT, reason, {**inputs, "until": until}, "Run `gitops up` again then.")
 
 
@@ -309,8 +299,8 @@ def plan_age(wanted: int, case: Case) -> RuleResult:
     made = case.approved.created_at
     inputs = {"plan_age": duration(wanted), "previewed": made, "now": case.now}
     if case.now - made <= timedelta(seconds=wanted):
-        return RuleResult(rule, Outcome.ALLOW, f"the reviewed plan is of {_minute(made)}", inputs)
-    reason = f"the reviewed plan is of {_minute(made)}, older than {duration(wanted)}"
+        return RuleResult(rule, Outcome.ALLOW, f"the reviewed plan is of {minute(made)}", inputs)
+    reason = f"the reviewed plan is of {minute(made)}, older than {duration(wanted)}"
     return RuleResult(rule, Outcome.REFUSE, reason, inputs, _PREVIEW_AGAIN)
 
 
@@ -338,46 +328,6 @@ def _facts(plan: Plan, case: Case) -> Facts:
     return Facts(plan, case.request, case.files, case.now)
 
 
-def counted(wanted: Approvals, voices: Sequence[Voice], now: datetime) -> tuple[list[str], dict[str, str]]:
-    """Who counts, and who does not and why."""
-    counts: set[str] = set()
-    void: dict[str, str] = {}
-    for voice in voices:
-        if voice.void:
-            void[voice.by] = voice.void
-        elif wanted.expire is not None and now - voice.at > timedelta(seconds=wanted.expire):
-            void[voice.by] = f"approved more than {duration(wanted.expire)} ago"
-        else:
-            counts.add(voice.by)
-    return sorted(counts), {name: why for name, why in sorted(void.items()) if name not in counts}
-
-
-def people(one: Owners, teams: Mapping[str, frozenset[str]]) -> set[str]:
-    """The logins of the owners, in lower case."""
-    found: set[str] = set()
-    for person in one.people:
-        found |= {login.casefold() for login in teams.get(person, ())} if "/" in person else {person.casefold()}
-    return found
-
-
-def matching(pattern: str, files: Sequence[str] | None) -> list[str]:
-    """The paths that the pattern matches, or one that stands for all of them where they are not known."""
-    if files is None:
-        return ["(paths that the code host does not list)"]
-    compiled = _path_pattern(pattern)
-    return [path for path in files if compiled.fullmatch(path)]
-
-
-@lru_cache(maxsize=256)
-def _path_pattern(pattern: str) -> re.Pattern[str]:
-    """`*` and `?` stay in a folder, `**` does not; a pattern that ends in `/` is everything below it."""
-    if pattern.endswith("/"):
-        pattern += "**"
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.removeprefix("/"))
-    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(known.get(part, re.escape(part)) for part in parts), re.DOTALL)
-
-
 def _matches(text: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns)
 
@@ -403,7 +353,3 @@ def _some(changes: Sequence[ResourceChange]) -> str:
 
 def _finding(finding: PolicyFinding) -> str:
     return f"{finding.policy} ({finding.level.value})"
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

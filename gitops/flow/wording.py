@@ -7,6 +7,7 @@ line breaks, terminal escapes or characters that reverse the reading direction.
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from enum import IntEnum
 
 from gitops.flow.plan import unknowns
@@ -142,6 +143,17 @@ def listed(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
 
 
+def first(items: Sequence[str], most: int) -> list[str]:
+    """The first `most` of them; of more, how many are left out as the last."""
+    left = len(items) - most
+    return [*items[:most], *([f"{left:,} more"] if left > 0 else [])]
+
+
+def minute(moment: datetime) -> str:
+    """A time, as people read it."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
 def resource_type(token: str) -> str:
     """A type token as people write it: `aws:s3/bucket:Bucket` is `aws:s3:Bucket`; others stay as they are."""
     parts = token.split(":")
@@ -198,7 +210,7 @@ def hidden(plan: Plan) -> list[str]:
 
 def same_inputs(recorded: Plan) -> str:
     """Why no preview ran: a plan on record came from the same."""
-    return f"same inputs as at {short(recorded.commit)}, previewed {recorded.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"same inputs as at {short(recorded.commit)}, previewed {minute(recorded.created_at)}"
 
 
 def tally(changes: Iterable[ResourceChange]) -> str:
@@ -268,7 +280,7 @@ def drift(plan: Plan) -> Iterator[tuple[str, str]]:
     planned = {change.urn for change in plan.changes}
     for fate, mended in (("this plan mends it", True), ("this plan leaves it", False)):
         found = [drifted(one) for one in plan.drift if (one.urn in planned) is mended]
-        shown = found[:_DRIFT_SHOWN] + ([f"{len(found) - _DRIFT_SHOWN:,} more"] if len(found) > _DRIFT_SHOWN else [])
+        shown = first(found, _DRIFT_SHOWN)
         if found:
             yield f"Live infrastructure differs from the state, and {fate}", listed(shown)
 
@@ -297,12 +309,11 @@ def cause(change: ResourceChange) -> str:
     paths = sorted({clip(item.path) for item in change.properties if item.replaces})
     if not paths:
         return "the provider cannot change it in place"
-    shown = paths[:3] + ([f"{len(paths) - 3} more"] if len(paths) > 3 else [])
     kinds = {item.kind for item in change.properties if item.replaces}
     verb = "is removed" if kinds == {PropertyKind.DELETE} else "is added" if kinds == {PropertyKind.ADD} else "changes"
     if len(paths) > 1:
         verb = verb.replace("is ", "are ").replace("changes", "change")
-    return f"{listed(shown)} {verb}"
+    return f"{listed(first(paths, 3))} {verb}"
 
 
 def protection(change: ResourceChange) -> str:
@@ -310,3 +321,8 @@ def protection(change: ResourceChange) -> str:
     if change.protected and change.operation.destroys:
         return "protected: the apply stops here until `protect` is taken off in a change of its own"
     return ""
+
+
+def notes(change: ResourceChange) -> str:
+    """What has to be said of a change that destroys: its cause, and what protection means; empty for any other."""
+    return "; ".join(filter(None, (cause(change), protection(change))))

@@ -45,9 +45,9 @@ class Lines:
 def add_change(lines: Lines, change: ResourceChange, *, indent: int) -> None:
     """A resource change with its cause and its properties."""
     margin = " " * indent
-    notes = [note for note in (wording.cause(change), wording.protection(change)) if note]
+    notes = wording.notes(change)
     mark = wording.MARKS[change.operation]
-    head = f"{mark:<3} {change.operation} {wording.resource(change)}{': ' if notes else ''}{'; '.join(notes)}"
+    head = f"{mark:<3} {change.operation} {wording.resource(change)}{': ' if notes else ''}{notes}"
     lines.add(f"{margin}{head}", _WEIGHT_STYLES[wording.weight(change)], hang=indent + 4)
     for line in properties.lines(change):
         add_property(lines, line, indent=indent + 4)

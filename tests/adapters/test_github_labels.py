@@ -88,7 +88,6 @@ def test_a_page_of_a_proxy_is_not_taken_for_what_was_to_be_made(github: Simulate
     for call in (
         lambda: adapter(github).label(number, {"a"}, {"a"}),
         lambda: adapter(github).propose("other", "main", "title", "text"),
-        lambda: adapter(github).reply(number, "text"),
         lambda: adapter(github).announce("title", "text"),
         lambda: adapter(github).comment(number, "<!-- gitops -->", "text"),
     ):
@@ -102,7 +101,6 @@ def test_a_missing_permission_to_label_or_propose_names_it(github: SimulatedGitH
     for call in (
         lambda: adapter(github).label(number, {"a"}, {"a"}),
         lambda: adapter(github).propose("other", "main", "title", "text"),
-        lambda: adapter(github).reply(number, "text"),
     ):
         with pytest.raises(CodeHostFailed) as raised:
             call()

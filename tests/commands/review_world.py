@@ -3,7 +3,7 @@
 from gitops.commands import review_down, review_up
 from gitops.commands.review_down import Result, Row
 from gitops.commands.review_site import Site, site_here
-from gitops.flow.review_comment import MARKER
+from gitops.flow.review_stack_comment import MARKER
 from tests.commands.world import World, wanting
 
 LABEL = "review stack"

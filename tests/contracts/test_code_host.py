@@ -208,14 +208,6 @@ def test_one_that_was_closed_is_closed_and_one_that_was_merged_is_not(host: Code
     assert not host.adapter.pull_request(merged).closed
 
 
-def test_every_reply_is_a_comment_of_its_own(host: CodeHost) -> None:
-    number = opened(host)
-    host.adapter.comment(number, MARKER, f"{MARKER}\nthe review")
-    host.adapter.reply(number, "Started.")
-    host.adapter.reply(number, "Started.")
-    assert host.people.comments(number) == [f"{MARKER}\nthe review", "Started.", "Started."]
-
-
 def test_a_proposal_is_one_pull_request_that_is_kept_up_to_date(host: CodeHost) -> None:
     host.commit("promote", "one")
     number = host.adapter.propose("promote", "main", "Promote 1", "First.")

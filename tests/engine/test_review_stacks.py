@@ -16,7 +16,7 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from gitops.flow.review_comment import MARKER
+from gitops.flow.review_stack_comment import MARKER
 from gitops.flow.review_stacks import copied_config
 from gitops.model import RecordKind
 from gitops.ports import SavedPlan

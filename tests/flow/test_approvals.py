@@ -2,7 +2,7 @@
 
 import pytest
 
-from gitops.flow import rules
+from gitops.flow import voices
 from gitops.gates import Approvals, Expression, Gate, Owners
 from gitops.model import (
     Outcome,
@@ -121,4 +121,4 @@ def test_an_owner_approves_what_is_theirs(
     ],
 )
 def test_path_patterns(pattern: str, path: str, matches: bool) -> None:
-    assert bool(rules.matching(pattern, [path])) is matches
+    assert bool(voices.matching(pattern, [path])) is matches

@@ -23,6 +23,7 @@ from gitops.model import (
     PullRequest,
     Record,
     RecordKind,
+    RuleResult,
     Stack,
     UnknownValue,
     Verdict,
@@ -287,3 +288,16 @@ def test_before_the_preview_a_plan_with_unknown_values_needs_the_program_that_wa
     assert foreseen(*history, program=inputs({"a.py": "f0"})).outcome is Outcome.ALLOW
     assert foreseen(*history, program=inputs({"a.py": "f1"})).outcome is Outcome.WAIT
     assert foreseen(request(approved()), recorded(PLAN), program=inputs({"a.py": "f1"})).outcome is Outcome.ALLOW
+
+
+def test_of_several_verdicts_a_refusal_comes_before_a_wait_and_gives_its_own_reasons() -> None:
+    def said(*rules: tuple[Outcome, str]) -> Verdict:
+        return Verdict(tuple(RuleResult("a rule", outcome, reason) for outcome, reason in rules))
+
+    waits = ("shop/dev", said((Outcome.ALLOW, "fine"), (Outcome.WAIT, "later")))
+    refuses = ("shop/prod", said((Outcome.WAIT, "later"), (Outcome.REFUSE, "never"), (Outcome.REFUSE, "no")))
+    assert gate.stop([waits, ("shop/staging", said())]) == gate.Stop(Outcome.WAIT, ("shop/dev",), "shop/dev: later")
+    assert gate.stop([waits, refuses, ("shop/prod", said((Outcome.ALLOW, "fine")))]) == gate.Stop(
+        Outcome.REFUSE, ("shop/prod",), "shop/prod: never; shop/prod: no"
+    )
+    assert gate.stop([("shop/staging", said((Outcome.ALLOW, "fine")))]) is None

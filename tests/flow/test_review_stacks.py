@@ -13,7 +13,7 @@ from gitops.flow import record as records
 from gitops.flow.affected import reached_files
 from gitops.flow.discover import Snapshot, snapshot_of
 from gitops.flow.record import History
-from gitops.flow.review_comment import Gone, NotRaised, Raised, render
+from gitops.flow.review_stack_comment import Gone, NotRaised, Raised, render
 from gitops.flow.review_stacks import Use, copied_config, copy_of, standing, uses, why_swept, with_copy
 from gitops.model import RecordKind, Stack
 from gitops.review_stacks import ENVIRONMENT, ReviewStacks, name_of, number_of

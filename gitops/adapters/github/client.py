@@ -6,16 +6,20 @@ Built on PyGithub; its exceptions end here. Which token, which API and which rep
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from gitops.errors import CodeHostFailed, UsageError
 
 if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s, which `gitops affected` does not have
     from github.GithubException import GithubException
+    from github.Issue import Issue
+    from github.IssueComment import IssueComment
+
+Text = TypeVar("Text", "Issue", "IssueComment")
 
 PUBLIC_SERVER = "https://github.com"
 PUBLIC_API = "https://api.github.com"
@@ -101,6 +105,11 @@ class Client:
         """Who the token speaks for. By GraphQL: the REST call for it is closed to a workflow's token."""
         _, answer = self.github.requester.graphql_query("query { viewer { login } }", {})
         return str(answer["data"]["viewer"]["login"])
+
+    def ours(self, found: Iterable[Text], marker: str) -> list[Text]:
+        """Those that begin with the marker, and are by the token's own account: anybody can copy a marker."""
+        login = self.own_login()
+        return [one for one in found if one.user and one.user.login == login and (one.body or "").startswith(marker)]
 
     def send(self, method: str, address: str, body: Any = None) -> Any:
         """A request below the repository, for what PyGithub has no method that tells of a refusal; what it answered.

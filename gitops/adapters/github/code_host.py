@@ -137,11 +137,6 @@ class GitHub:
                 if label.casefold() in {given.name.casefold() for given in one.labels}
             )
 
-    def reply(self, number: int, body: str) -> None:
-        """One more comment."""
-        with self._client.asking(f"to comment on pull request {number}", needs="pull-requests: write"):
-            made(self._client.repository.get_issue(number).create_comment(body).id)
-
     def label(self, number: int, wanted: Collection[str], ours: Collection[str]) -> None:
         """Put on and take off what differs; a label that the repository does not have is made."""
         with self._client.asking(f"to label pull request {number}", needs="pull-requests: write"):
@@ -178,13 +173,8 @@ class GitHub:
         if not body.startswith(marker):
             body = f"{marker}\n{body}"
         with self._client.asking(f"to comment on pull request {number}", needs="pull-requests: write"):
-            own_login = self._client.own_login()
             issue = self._client.repository.get_issue(number)
-            ours = [
-                comment
-                for comment in issue.get_comments()
-                if comment.user and comment.user.login == own_login and comment.body.startswith(marker)
-            ]
+            ours = self._client.ours(issue.get_comments(), marker)
             if not ours:
                 made(issue.create_comment(body).id)
                 return

@@ -12,13 +12,8 @@ class GitHubIssues:
     def keep_issue(self, marker: str, title: str, body: str | None) -> None:
         """See `Issues.keep_issue`. Whoever else copies the marker is left alone."""
         with self._client.asking("to keep an issue up to date", needs="issues: write"):
-            own_login = self._client.own_login()
             # Every open issue is looked at: labels can be taken off, and the search index is late.
-            ours = [
-                issue
-                for issue in self._client.repository.get_issues(state="open")
-                if issue.user and issue.user.login == own_login and (issue.body or "").startswith(marker)
-            ]
+            ours = self._client.ours(self._client.repository.get_issues(state="open"), marker)
             if body is not None and not ours:
                 self._client.repository.create_issue(title=title, body=body)
                 return

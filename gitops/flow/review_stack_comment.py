@@ -9,7 +9,7 @@ from typing import Any
 from gitops.flow import markdown, wording
 from gitops.model import SecretValue
 
-MARKER = "<!-- gitops:review-stack -->"
+MARKER = markdown.marker("review-stack")
 _SHOWN = 30
 _LINES = 20
 
@@ -59,11 +59,11 @@ def _raised(told: Raised) -> list[str]:
         f"## Review stack {markdown.code(told.stack)} is up",
         "",
         f"{markdown.code(wording.short(told.head))}, merged into {markdown.code(told.base)}, since "
-        f"{_minute(told.at)}: {told.done}.",
+        f"{wording.minute(told.at)}: {told.done}.",
         *_outputs(told.outputs),
         "",
         f"It is destroyed when this pull request is closed, when the label {markdown.code(told.label)} is taken off, "
-        f"and at {_minute(told.expires)} unless it is brought up again before, as every push does. "
+        f"and at {wording.minute(told.expires)} unless it is brought up again before, as every push does. "
         "Data in it goes with it.",
     ]
 
@@ -110,11 +110,7 @@ def _gone(told: Gone) -> list[str]:
     return [
         f"## Review stack {markdown.code(told.stack)} is gone",
         "",
-        f"Destroyed at {_minute(told.at)}: {markdown.code(told.why)}.",
+        f"Destroyed at {wording.minute(told.at)}: {markdown.code(told.why)}.",
         "",
         f"For another one, push, or take the label {markdown.code(told.label)} off and put it on again.",
     ]
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
