@@ -174,7 +174,7 @@ def test_where_nothing_is_to_be_previewed_the_review_says_so(wired: Wired) -> No
 def test_a_pull_request_that_a_workflow_opened_is_previewed_by_hand(wired: Wired) -> None:
     branch(wired, "feature")
     number = wired.github.open("feature", "main")
-    succeeded(wired.act.started("preview", {"pull_request": str(number)}))
+    succeeded(wired.act.started("preview", {"pull_request": str(number)}, "feature"))
     [matrix], [preview], [review] = wired.given("matrix"), wired.given("preview"), wired.given("review")
     assert matrix["arguments"] == ["matrix", "--pull-request", str(number)]
     assert preview["arguments"][0] == "preview"
