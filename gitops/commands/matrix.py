@@ -10,6 +10,7 @@ import click
 from gitops.commands import publishing
 from gitops.commands import scope as scopes
 from gitops.commands.planning import fetched, newest, standing_release
+from gitops.config import Environment
 from gitops.context import Context
 from gitops.errors import Refused, UsageError
 from gitops.flow import legs
@@ -125,6 +126,13 @@ def _seconds(history: History, stacks: Collection[Stack], kind: RecordKind) -> M
     return found
 
 
+def started(context: Context) -> tuple[Environment, ...]:
+    """The environments whose branch is there. Raises RemoteUnreachable."""
+    known = context.config(context.repository.resolve("HEAD")).environments
+    refs = context.git.remote_refs(*(f"refs/heads/{one.branch}" for one in known))
+    return tuple(one for one in known if f"refs/heads/{one.branch}" in refs)
+
+
 def as_outputs(found: Matrix) -> Mapping[str, str]:
     """What the jobs of a workflow read as `needs.….outputs`; each leg is `{"number": …, "title": …, "stacks": […]}`."""
     waves = [_legs(wave) for wave in found.waves]
@@ -188,11 +196,19 @@ def _json(value: object) -> str:
 @click.option("--pull-request", type=int, metavar="NUMBER", help="The machines that preview it.")
 @click.option("--queued", "ref", metavar="BRANCH", help="The machines that preview what a merge queue would merge.")
 @click.option("--apply", "branch", metavar="BRANCH", help="The machines that apply a commit of this branch.")
+@click.option("--environments", "every", is_flag=True, help="One machine for each environment that has its branch.")
 @click.option("--commit", metavar="COMMIT", default="HEAD", show_default=True, help="With --queued or --apply.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_obj
 def command(
-    context: Context, /, pull_request: int | None, ref: str | None, branch: str | None, commit: str, as_json: bool
+    context: Context,
+    /,
+    pull_request: int | None,
+    ref: str | None,
+    branch: str | None,
+    every: bool,
+    commit: str,
+    as_json: bool,
 ) -> None:
     """Spread the stacks of a change over machines, in waves: a later wave reads from earlier ones.
 
@@ -200,14 +216,23 @@ def command(
     run took. At most as many machines as `runners` in gitops.yaml says, for previews and for applies.
 
     In a job of GitHub Actions, the job's outputs are set as well: legs, wave-1 to wave-4, alone, environment, branch,
-    base, head, number.
+    base, head, number; with --environments, environments.
 
     \b
     gitops matrix --pull-request 5
     gitops matrix --apply main
     """
-    if sum(given is not None for given in (pull_request, ref, branch)) != 1:
-        raise UsageError("Say which: --pull-request, --queued or --apply.")
+    if sum(given is not None for given in (pull_request, ref, branch)) + every != 1:
+        raise UsageError("Say which: --pull-request, --queued, --apply or --environments.")
+    if every:
+        names = [{"environment": one.name, "branch": one.branch} for one in started(context)]
+        publishing.tell_job("GITHUB_OUTPUT", lambda: f"environments={_json(names)}\n")
+        document = {"format": 1, "environments": names}
+        text = (
+            "\n".join(f"{one['environment']}, on {one['branch']}" for one in names) or "no environment has its branch"
+        )
+        click.echo(json.dumps(document, indent=2) if as_json else text)
+        return
     if pull_request is not None:
         found = of_pull_request(context, pull_request)
     elif ref is not None:

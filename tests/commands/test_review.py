@@ -108,6 +108,12 @@ def test_an_apply_is_one_machine_which_also_notes_what_needs_nothing(
     assert json.loads(again["legs"]) == json.loads(found["legs"])
 
 
+def test_the_environments_are_those_whose_branch_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    git.git(world.remote, "branch", "-D", "prod")
+    found = outputs(world, "--environments", monkeypatch=monkeypatch)
+    assert json.loads(found["environments"]) == [{"environment": "dev", "branch": "main"}]
+
+
 def test_one_question_at_a_time(world: World) -> None:
     for arguments in ([], ["--pull-request", "1", "--apply", "main"]):
         with pytest.raises(UsageError, match="Say which"):

@@ -10,13 +10,7 @@ from tests.workflows.test_workflow_wiring import ALONE, Wired, succeeded, wired
 
 __all__ = ["wired"]
 
-STATUS = {
-    "environments": [
-        {"environment": "dev", "branch": "main", "branch_head": "1" * 40},
-        {"environment": "prod", "branch": "production", "branch_head": "2" * 40},
-        {"environment": "later", "branch": "later", "branch_head": None},
-    ]
-}
+ENVIRONMENTS = [{"environment": "dev", "branch": "main"}, {"environment": "prod", "branch": "production"}]
 
 
 def test_the_schedule_promotes_to_every_environment(wired: Wired) -> None:
@@ -62,8 +56,9 @@ def test_inputs_stay_data(wired: Wired) -> None:
 
 
 def test_drift_looks_at_each_environment_that_has_a_branch_with_the_reading_role(wired: Wired) -> None:
-    run = wired.acting(ALONE, RECORDED_STATUS=json.dumps(STATUS)).started("drift")
+    run = wired.acting({**ALONE, "environments": json.dumps(ENVIRONMENTS)}).started("drift")
     succeeded(run)
+    assert wired.given("matrix")[0]["arguments"] == ["matrix", "--environments"]
     arguments = sorted(given["arguments"] for given in wired.given("drift"))
     assert arguments == [["drift", "--environment", name, "--issue"] for name in ("dev", "prod")]
     assert "would take arn:aws:iam::1:role/reader for 3600 s" in run.output

@@ -50,8 +50,6 @@ if sys.argv[1] == "matrix":
     outputs |= json.loads(os.environ["RECORDED_LEGS"])
     with open(os.environ["GITHUB_OUTPUT"], "a") as file:
         file.writelines(f"{name}={value}\n" for name, value in outputs.items())
-if sys.argv[1] == "status":
-    print(os.environ["RECORDED_STATUS"])
 if "--output" in sys.argv:
     pathlib.Path(sys.argv[sys.argv.index("--output") + 1]).write_text("{}")
 sys.exit(int(os.environ.get("RECORDED_EXIT", "0")))
