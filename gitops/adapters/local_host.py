@@ -379,7 +379,10 @@ class LocalHost:
         for entry in entries:
             if entry.number == number:
                 return entry
-        raise CodeHostFailed(f"There is no pull request {number} on {self._remote} (simulated code host).")
+        raise CodeHostFailed(
+            f"There is no pull request {number} on {self._remote} (simulated code host).",
+            hint="See `gitops sandbox pull-request list`.",
+        )
 
     def _read(self) -> list[Entry]:
         file = self._remote / FILE
