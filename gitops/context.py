@@ -85,7 +85,7 @@ class Context:
             raise ConfigError(
                 FILE,
                 f"commit {commit[:12]} has no such file",
-                hint="It names the environments, their branches and their order; see the README.",
+                hint=f"`gitops init` writes {FILE}, with the environments and their branches; commit it there.",
             )
         return parse(self.repository.read(commit, FILE))
 

@@ -364,7 +364,10 @@ class LocalHost:
         for entry in entries:
             if entry.number == number:
                 return entry
-        raise CodeHostFailed(f"There is no pull request {number} on {self._remote} (simulated code host).")
+        raise CodeHostFailed(
+            f"There is no pull request {number} on {self._remote} (simulated code host).",
+            hint="See `gitops sandbox pull-request list`.",
+        )
 
     def _read(self) -> list[Entry]:
         return local_file.read(self._remote / FILE, list[Entry], [])

@@ -81,6 +81,8 @@ class GitRepository:
                 if self._shallow()
                 else ""
             )
+            if not hint and revision == "HEAD":
+                hint = "Commit something first."
             raise GitFailed(
                 f"{revision!r} names no commit of {self.root}", hint=hint or "See `git log --all` for what there is."
             )

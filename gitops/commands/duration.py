@@ -1,4 +1,6 @@
-"""Durations on the command line."""
+"""Types of options: durations, and files that a long run ends with."""
+
+from pathlib import Path
 
 import click
 
@@ -15,6 +17,20 @@ class Duration(click.ParamType[int]):
         found = value if isinstance(value, int) else seconds(str(value))
         if found is None:
             self.fail(f"{value} is not a duration such as 90s, 10m or 1h.", param, ctx)
+        return found
+
+
+class NewFile(click.Path):
+    """A file to write at the end of a run. That its folder is there is known before minutes of work."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """See `click.ParamType.convert`."""
+        found = Path(str(super().convert(str(value), param, ctx)))
+        if not found.parent.is_dir():
+            self.fail(f"There is no folder {str(found.parent)!r} to write {found.name!r} to.", param, ctx)
         return found
 
 

@@ -19,7 +19,7 @@ from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.doctor import Broken, Facts, Tool, pipelines_own
 from gitops.flow.host_settings import BranchFiles
 from gitops.flow.record import Query
-from gitops.model import BranchSettings, JobEnvironment, Unread
+from gitops.model import BranchSettings, JobEnvironment, Stack, Unread
 from gitops.ports import HostSettingsReader, LedgerReport
 from gitops.toolchain import status
 from gitops.toolchain.places import Places
@@ -107,21 +107,23 @@ def _stacks(context: Context, commit: str, config: Config) -> tuple[StackSetting
     """The settings of every stack that an environment holds."""
     snapshot = take_snapshot(context.repository, commit)
     held = [stack for one in config.environments for stack in config.stacks_of(one, snapshot.stacks)]
-    return tuple(_stack(snapshot, stack.label, snapshot.project_of(stack).config_files[stack.name]) for stack in held)
+    return tuple(_stack(snapshot, stack) for stack in held)
 
 
-def _stack(snapshot: Snapshot, label: str, file: str) -> StackSettings:
+def _stack(snapshot: Snapshot, stack: Stack) -> StackSettings:
+    file = snapshot.project_of(stack).config_files[stack.name]
     [(_, content)] = snapshot.read([file])
     try:
         value = yaml.safe_load(content) or {}
         settings = value.get("config") or {}
     except (yaml.YAMLError, AttributeError):
-        return StackSettings(label, unread=Unread(f"{file} is not a stack's settings", f"correct {file}"))
+        return StackSettings(stack.label, unread=Unread(f"{file} is not a stack's settings", f"correct {file}"))
     provider = str(value.get("secretsprovider") or "")
     if not provider and "encryptionsalt" in value:
         provider = "passphrase"
     key = settings.get(DIGEST_KEY) if isinstance(settings, dict) else None
-    return StackSettings(label, provider, _has_secrets(settings), isinstance(key, dict) and "secure" in key)
+    has_key = isinstance(key, dict) and "secure" in key
+    return StackSettings(stack.label, provider, _has_secrets(settings), has_key, folder=stack.folder)
 
 
 def _has_secrets(value: Any) -> bool:

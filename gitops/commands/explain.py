@@ -94,7 +94,7 @@ def check(context: Context) -> str:
     """A sentence on gitops.yaml as it lies in the working tree. Raises ConfigError for what is wrong with it."""
     file = context.repository.root / FILE
     if not file.is_file():
-        raise ConfigError(FILE, "there is no such file", hint="It names the environments; see docs/guide.md.")
+        raise ConfigError(FILE, "there is no such file", hint=f"`gitops init` writes {FILE}.")
     settings = parse(file.read_bytes())
     environments = settings.environments
     must_be_readable(environments)

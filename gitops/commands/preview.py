@@ -9,13 +9,13 @@ import click
 
 from gitops.commands import downstream, publishing, reporting
 from gitops.commands import scope as scopes
-from gitops.commands.duration import WAIT
+from gitops.commands.duration import WAIT, NewFile
 from gitops.commands.planning import Program, checked_out, named, side_by_side
 from gitops.commands.telling import tell
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
 from gitops.context import Context
-from gitops.errors import EngineFailed, Refused
+from gitops.errors import EngineFailed, Refused, UsageError
 from gitops.flow import comment as comments
 from gitops.flow import legs, results, values, wording
 from gitops.flow import record as records
@@ -137,12 +137,12 @@ def as_document(review: Review) -> dict[str, object]:
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
 @click.option("--pull-request", type=int, metavar="NUMBER", help="Show it there, and keep the plans for its approvals.")
 @click.option("--fresh", is_flag=True, help="Run each preview, also where nothing moved since one on record.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an HTML report.")
+@click.option("--report", type=NewFile(), metavar="FILE", help="Write an HTML report.")
 @WAIT
 @click.option("--leg", metavar="JSON", help="Stacks as `gitops matrix` gives them to one machine: a list of names.")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NewFile(),
     metavar="FILE",
     help="Write the result for `gitops review`, and show it nowhere else; a failed preview is in there too.",
 )
@@ -182,6 +182,11 @@ def command(
     gitops preview --environment prod --base origin/prod --head origin/staging
     gitops preview --base origin/main --report review.html
     """
+    if output is not None and (report is not None or as_json or markdown):
+        raise UsageError(
+            "--output shows the review nowhere else, so --report, --json and --markdown have nothing to say beside it.",
+            hint="Leave them away here; `gitops review --report FILE` writes the report.",
+        )
     chosen = legs.chosen(stacks, leg)
     request = Request(base, head, environment, chosen, pull_request, fresh, wait, keep=output is not None)
     review = preview(context, request)

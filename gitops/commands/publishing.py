@@ -62,7 +62,8 @@ def write_file(what: str, file: Path, content: bytes) -> None:
         file.write_bytes(content)
     except OSError as error:
         raise Failed(
-            f"Could not write the {what} to {file}: {error.strerror}.", hint="Name a file in a folder that exists."
+            f"Could not write the {what} to {file}: {error.strerror}.",
+            hint="Name another file, or make room, and run the same command again.",
         ) from error
 
 

@@ -12,6 +12,7 @@ import click
 from gitops import __version__
 from gitops.commands import publishing, reporting
 from gitops.commands import scope as scopes
+from gitops.commands.duration import NewFile
 from gitops.commands.judging import Judge
 from gitops.commands.planning import Program
 from gitops.commands.scope import Scope
@@ -185,7 +186,7 @@ def _has_remarks(result: object) -> bool:
 @click.option("--head", metavar="COMMIT", required=True, help="The commit with the change.")
 @click.option("--environment", metavar="NAME", help="Default: the environment that follows the base branch.")
 @click.option("--pull-request", type=int, metavar="NUMBER", required=True, help="Where to show it.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write an HTML report.")
+@click.option("--report", type=NewFile(), metavar="FILE", help="Write an HTML report.")
 @click.option("--queued", is_flag=True, help="The head is what a merge queue would merge: judge it, and keep nothing.")
 @click.pass_obj
 def command(

@@ -1,5 +1,6 @@
 """The promise's ground in the cloud: who may take the pipeline's roles, how the state is kept, how secrets are."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ _KEY_SERVICES = ("awskms://", "gcpkms://", "azurekeyvault://", "hashivault://")
 class StackSettings:
     """Of a stack's settings file: its secrets provider, and whether it has secrets and the key to compare them by.
 
-    `unread` says why the file could not be read.
+    `folder` is its project's; `unread` says why the file could not be read.
     """
 
     stack: str
@@ -30,6 +31,7 @@ class StackSettings:
     has_secrets: bool = False
     has_digest_key: bool = False
     unread: Unread | None = None
+    folder: str = "."
 
 
 # --- roles --------------------------------------------------------------------------------------
@@ -240,7 +242,9 @@ def secrets(stacks: Iterable[StackSettings] | Unread) -> Iterator[Finding]:
             yield passed(About.SECRETS, one.stack, f"encrypted with {one.provider.partition('?')[0]}")
         elif one.provider == "passphrase":
             text = "encrypted with a passphrase, which does not tell who used it"
-            fix = f'pulumi stack change-secrets-provider --stack {one.stack} "awskms:///alias/KEY?region=REGION"'
+            fix = (
+                f'{_pulumi(one)} stack change-secrets-provider --stack {_name(one)} "awskms:///alias/KEY?region=REGION"'
+            )
             yield Finding(About.SECRETS, one.stack, State.ADVICE, text, fix)
         elif one.provider:
             why = Unread(f"secrets provider {one.provider.partition(':')[0]} is not known here")
@@ -253,12 +257,21 @@ def secrets(stacks: Iterable[StackSettings] | Unread) -> Iterator[Finding]:
         if one.has_digest_key:
             yield passed(About.DIGEST_KEY, one.stack, "has a key to compare secrets by")
         elif one.has_secrets:
-            fix = f"openssl rand -hex 32 | pulumi config set --secret gitops:digestKey --stack {one.stack}"
+            fix = f"openssl rand -hex 32 | {_pulumi(one)} config set --secret gitops:digestKey --stack {_name(one)}"
             text = "has secrets, and no key to compare them by: every preview of it fails"
             yield Finding(About.DIGEST_KEY, one.stack, State.MISSING, text, fix)
 
 
 # --- helpers ------------------------------------------------------------------------------------
+
+
+def _pulumi(one: StackSettings) -> str:
+    """The CLI in the stack's project; from elsewhere it knows no stack by its short name."""
+    return "pulumi" if one.folder == "." else f"pulumi -C {shlex.quote(one.folder)}"
+
+
+def _name(one: StackSettings) -> str:
+    return shlex.quote(one.stack.rpartition("/")[2])
 
 
 def _variable(environments: Mapping[str, JobEnvironment], name: str, variable: str) -> str | Unread:

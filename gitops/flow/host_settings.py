@@ -172,7 +172,9 @@ def _workflows(name: str, found: BranchFiles, config: Config) -> Iterator[Findin
         started = {path: text for path, text in carrying.items() if workflows.has_event(text, event)}
         if not started:
             text = f"no workflow runs `gitops {verb}` on {event}"
-            yield Finding(About.WORKFLOWS, name, State.MISSING, text, "gitops init")
+            yield Finding(
+                About.WORKFLOWS, name, State.MISSING, text, f"gitops init, and bring what it writes to {name}"
+            )
             continue
         yield passed(About.WORKFLOWS, name, f"{listed(sorted(started))} runs `gitops {verb}`")
         for path, content in sorted(started.items()):

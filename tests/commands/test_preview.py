@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import pytest
 
 from gitops.commands import preview as previewing
@@ -137,6 +138,20 @@ def test_an_unknown_name_is_told_with_those_there_are(world: World, request_: di
     with pytest.raises(UsageError, match=problem) as caught:
         world.preview(**request_)
     assert "dev" in caught.value.hint
+
+
+@pytest.mark.parametrize("option", ["--report", "--output"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_runs(world: World, option: str) -> None:
+    world.open(SCALE)
+    with pytest.raises(click.BadParameter, match="no folder"):
+        world.run(previewing.command, "--base", "origin/main", option, str(world.folder / "nowhere" / "file"))
+
+
+@pytest.mark.parametrize("other", ["--json", "--markdown", "--report=report.html"])
+def test_a_result_for_the_review_is_shown_nowhere_else(world: World, other: str) -> None:
+    world.open(SCALE)
+    with pytest.raises(UsageError, match="--output"):
+        world.run(previewing.command, "--base", "origin/main", "--output", str(world.folder / "file"), other)
 
 
 def test_a_branch_that_no_environment_follows_is_told(world: World) -> None:

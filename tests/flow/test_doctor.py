@@ -394,6 +394,18 @@ def test_how_a_stack_keeps_its_secrets_is_told(stack: StackSettings, about: Abou
     assert (about, "s") in found(replace(sound(), stacks=(stack,)), state)
 
 
+@pytest.mark.parametrize(
+    ("folder", "command"), [(".", "pulumi "), ("my network", "pulumi -C 'my network' "), ("apps", "pulumi -C apps ")]
+)
+def test_a_stacks_fix_is_a_command_that_pulumi_takes_at_the_root(folder: str, command: str) -> None:
+    stack = StackSettings("shop/dev", "passphrase", has_secrets=True, folder=folder)
+    fixes = [one.fix for one in diagnose(replace(sound(), stacks=(stack,))) if one.subject == "shop/dev"]
+    assert fixes == [
+        f'{command}stack change-secrets-provider --stack dev "awskms:///alias/KEY?region=REGION"',
+        f"openssl rand -hex 32 | {command}config set --secret gitops:digestKey --stack dev",
+    ]
+
+
 # --- ledger and machine -----------------------------------------------------------------------------
 
 

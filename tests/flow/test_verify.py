@@ -75,5 +75,10 @@ def test_what_is_left_to_change_is_named() -> None:
     assert verify.failed(results)[0].detail == "update web"
 
 
+def test_what_is_read_anew_in_every_run_is_not_left_to_change() -> None:
+    read = change(Operation.READ, "pulumi:pulumi:StackReference", "organization/network/dev")
+    assert verify.failed(verify.checks({}, after(changes=(read,)))) == ()
+
+
 def test_everything_in_order_passes() -> None:
     assert verify.failed(verify.checks({"url": "x"}, after())) == ()
