@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from gitops.adapters.secret_digests import DIGEST_KEY
 from gitops.commands.planning import fetched
 from gitops.config import LEDGER_BRANCH, Config
 from gitops.context import Context
@@ -25,8 +26,6 @@ from gitops.toolchain import status
 from gitops.toolchain.places import Places
 
 Fact = TypeVar("Fact")
-
-DIGEST_KEY = "gitops:digestKey"
 
 
 def examine(context: Context) -> Facts:

@@ -14,19 +14,21 @@ from gitops.flow.comment import PreviewFailure, Review
 from gitops.model import Plan, RecordKind
 
 
-def publish(context: Context, history: records.History, review: Review, number: int) -> None:
+def publish(context: Context, history: records.History, review: Review, number: int) -> str:
     """Show the review on its pull request, then keep each plan, unless the ledger's newest for this head is that one.
 
-    Raises CodeHostFailed, RemoteUnreachable.
+    Returns the comment's text. Raises CodeHostFailed, RemoteUnreachable.
     """
+    text = comments.render(review)
     # The comment first: a plan that is on record can be approved, so its reviewers must be able to see it.
-    context.host.comment(number, comments.marker(review.environment), comments.render(review))
+    context.host.comment(number, comments.marker(review.environment), text)
     author = records.Author(context.holder.name, review.environment)
     for one in review.ordered():
         if isinstance(one.result, Plan) and not _is_kept(history, one.result, number):
             body = {"plan": plans.to_body(one.result), "shown_on": number, "seconds": one.seconds}
             now = context.clock.now()
             context.ledger().append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
+    return text
 
 
 def _is_kept(history: records.History, plan: Plan, shown_on: int) -> bool:

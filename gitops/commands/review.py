@@ -53,8 +53,8 @@ def review(context: Context, request: Request) -> Review:
     history = context.ledger().history()
     scope = scopes.find(context, history, (request.base, request.head), request.environment)
     found = combined(context, history, scope, request.files)
-    publishing.publish(context, history, found, request.pull_request)
-    _beside(context, scope, found, request.pull_request)
+    text = publishing.publish(context, history, found, request.pull_request)
+    _beside(context, scope, found, _check(found, text), request.pull_request)
     return found
 
 
@@ -117,7 +117,7 @@ def judge(context: Context, request: Request) -> Mapping[str, Verdict]:
         for one in found.ordered()
         if isinstance(one.result, Plan)
     }
-    report = _check(found)
+    report = _check(found, comment.render(found))
     if gate.stop(verdicts.items()):
         title = f"{found.environment}: not what was approved on #{request.pull_request}"
         report = replace(report, conclusion=Conclusion.FAILURE, title=title)
@@ -134,11 +134,11 @@ def _content(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def _beside(context: Context, scope: Scope, found: Review, number: int) -> None:
+def _beside(context: Context, scope: Scope, found: Review, check: CheckReport, number: int) -> None:
     """What helps to read the review, and carries nothing of the promise: where it fails, that is told, and no more."""
     destroys = any(change.operation.destroys for one in found.stacks for change in one.changes)
     places = _places(context, scope, found)
-    report = replace(_check(found), annotations=annotations.annotations(found, places))
+    report = replace(check, annotations=annotations.annotations(found, places))
     document = json.dumps(sarif.of_review(found, places, __version__)).encode()
     steps: Mapping[str, Callable[[], None]] = {
         "The label": lambda: context.host.label(number, [DESTRUCTIVE] if destroys else [], [DESTRUCTIVE]),
@@ -152,11 +152,11 @@ def _beside(context: Context, scope: Scope, found: Review, number: int) -> None:
             tell(f"{what} could not be brought up to date: {error.message}. {error.hint}")
 
 
-def _check(found: Review) -> CheckReport:
-    """The check that branch rules require, without remarks."""
+def _check(found: Review, text: str) -> CheckReport:
+    """The check that branch rules require, without remarks; `text` is the review as its comment has it."""
     fails = any(not isinstance(one.result, Plan) or one.result.violations for one in found.stacks)
     conclusion = Conclusion.FAILURE if fails else Conclusion.SUCCESS
-    return CheckReport(comment.check_name(found.environment), conclusion, comment.title(found), comment.render(found))
+    return CheckReport(comment.check_name(found.environment), conclusion, comment.title(found), text)
 
 
 def _places(context: Context, scope: Scope, found: Review) -> Places:
@@ -227,9 +227,12 @@ def _files(places: Iterable[Path]) -> tuple[Path, ...]:
     """The files that are meant. A place that is not there has nothing to tell, and what is missing fails the review."""
     found: set[Path] = set()
     for place in places:
-        if not place.exists():
+        if place.is_dir():
+            found |= set(place.rglob("*.json"))
+        elif place.exists():
+            found.add(place)
+        else:
             tell(f"there is no {place}: no machine has told anything there")
-        found |= set(place.rglob("*.json")) if place.is_dir() else {place} if place.exists() else set()
     return tuple(sorted(found))
 
 

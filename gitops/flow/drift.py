@@ -128,7 +128,7 @@ def must_stay(found: Report) -> bool:
     return not found.of(State.DRIFTED) and bool(found.of(State.UNKNOWN) or found.of(State.CUT_SHORT))
 
 
-_TODO = {
+_WHAT_HAPPENED = {
     Operation.CREATE: "is gone; an apply would create it",
     Operation.DELETE: "is not declared; an apply would delete it",
     Operation.REPLACE: "differs; an apply would replace it",
@@ -140,7 +140,7 @@ def _rows(look: Look) -> list[str]:
     stack = f"{html_code(look.stack.label)} at {html_code(short(look.release))}"
     return [
         f"| {stack} | {html_code(wording.resource_type(one.type))} {html_code(one.name)} "
-        f"| {_TODO.get(one.operation, 'differs')} | {_properties(one)} |"
+        f"| {_WHAT_HAPPENED.get(one.operation, 'differs')} | {_properties(one)} |"
         for one in look.drifted
     ]
 

@@ -63,12 +63,6 @@ class Act:
         event = {**self._github.pull_request_event(number, action), **payload}
         return self._run(workflow, "pull_request", event, f"refs/pull/{number}/merge", event["pull_request"]["head"])
 
-    def schedule(self, workflow: str) -> Finished:
-        """A workflow at its time, on the newest commit of main."""
-        head = {"sha": self._github.git("rev-parse", "refs/heads/main")}
-        event = {"schedule": "0 * * * *", "repository": self._github.push_event("main")["repository"]}
-        return self._run(workflow, "schedule", event, "refs/heads/main", head)
-
     def merge_group(self, number: int, behind: str = "") -> Finished:
         """The `preview` workflow for what a merge queue would merge: the pull request, and what is queued before it."""
         event = merge_group_event(self._github, number, behind=behind)

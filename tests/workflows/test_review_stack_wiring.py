@@ -78,7 +78,7 @@ def test_a_fork_gets_nothing(wired: Wired, action: str, more: dict[str, object])
 
 
 def test_the_schedule_sweeps(wired: Wired) -> None:
-    succeeded(wired.act.schedule("review-stack"))
+    succeeded(wired.act.started("review-stack"))
     [given] = wired.given("review-stack")
     assert given["arguments"] == ["review-stack", "sweep"]
     assert given["head"] == wired.github.git("rev-parse", "main")
