@@ -8,7 +8,7 @@
     ├── Failed                            1      something broke; what was being done, and what to do next
     │   ├── GitFailed                     1      a Git command failed
     │   │   └── RemoteUnreachable         1      the remote could not be asked, so nothing may be applied
-    │   ├── EngineFailed                  1      Pulumi failed; carries its diagnostics
+    │   ├── EngineFailed                  1      Pulumi failed; carries what failed, typed
     │   │   └── Interrupted             130      somebody stopped it; the running operations were finished
     │   ├── LedgerBroken                  1      the ledger's chain does not hold
     │   ├── CodeHostFailed                1      GitHub (or its stand-in) could not be asked
@@ -21,6 +21,8 @@
 `retryable` says whether the same call may succeed later without anybody changing anything.
 """
 
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -67,12 +69,101 @@ class RemoteUnreachable(GitFailed):
     retryable = True
 
 
-class EngineFailed(Failed):
-    """Pulumi failed; `diagnostics` are its error messages, already without secrets."""
+class FailureKind(StrEnum):
+    """A known class of error. The value is how a sentence ends whose subject is the resource or the run."""
 
-    def __init__(self, message: str, *, diagnostics: tuple[str, ...] = (), hint: str = "") -> None:
+    DEVIATES = "deviates from its plan"
+    POLICY = "violates a mandatory policy"
+    PROTECTED = "is protected against deletion"
+    FIELD_CONFLICT = "has fields that another field manager owns"
+    EXISTS = "exists already"
+    MISSING = "needs something that does not exist"
+    DENIED = "is not permitted to these credentials"
+    CREDENTIALS = "needs valid credentials: those at hand are missing, expired or wrong"
+    THROTTLED = "was throttled"
+    QUOTA = "would exceed a quota"
+    UNREACHABLE = "needs a server that cannot be reached"
+    TIMED_OUT = "was not ready in time"
+    INVALID = "has inputs that its provider does not accept"
+    CONFIG = "lacks a required configuration value"
+    PROGRAM = "failed in the program"
+    PLUGIN = "needs a plugin that is not installed"
+    PASSPHRASE = "needs the stack's passphrase: it is missing or wrong"  # noqa: S105 - a sentence
+    UNDECRYPTABLE = "has secrets that cannot be decrypted"
+    LOCKED = "finds the state backend's lock held by another run"
+    NO_BACKEND = "knows no state backend"
+    UNREADABLE_STATE = "finds a state that cannot be read"
+    SECRET_TRIGGER = "has a secret as replacement trigger, which cannot be previewed"  # noqa: S105 - a sentence
+    OTHER = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """One thing that went wrong in an engine run, without a word that the engine, a provider or a program wrote."""
+
+    kind: FailureKind
+    """The known class of error."""
+    urn: str = ""
+    """The resource; empty for the run as a whole."""
+    type: str = ""
+    """The resource's type token."""
+    operation: str = ""
+    """What was being done to the resource, as the engine calls it: `create`, `update`."""
+    paths: tuple[str, ...] = ()
+    """The properties concerned, as far as the plan or the state has properties of these names."""
+    place: str = ""
+    """Where the program failed: a file of the project and a line, `stacks/web.py line 12`; empty: unknown."""
+    policy: str = ""
+    """The violated policy, `pack/name`."""
+
+    @property
+    def sentence(self) -> str:
+        """The failure in one line, for people."""
+        at = f", at {', '.join(self.paths)}" if self.paths else ""
+        where = f", at {self.place}" if self.place else ""
+        which = f" {self.policy}" if self.policy else ""
+        # A name may contain `::` itself: it is all of the URN after the type.
+        name = self.urn.split("::", 3)[-1]
+        subject = " ".join(part for part in (self.operation, self.type, name) if part) or "the run"
+        return f"{subject} {self.kind.value}{which}{at}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class FreeText:
+    """What an engine, a provider or a program wrote, with every known secret replaced. It is for a terminal alone."""
+
+    lines: tuple[str, ...] = ()
+    """The lines that may be shown."""
+    left_out: int = 0
+    """How many lines are not shown: they could hold a secret."""
+
+
+NO_TEXT = FreeText()
+
+
+class EngineFailed(Failed):
+    """Pulumi failed. Message, hint and `failures` may go anywhere: they hold no word that an engine wrote.
+
+    `text` is what Pulumi, a provider or a program wrote, rid of known secrets. It is for a terminal alone, and belongs
+    into no record, comment or report.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        failures: tuple[StepFailure, ...] = (),
+        text: FreeText = NO_TEXT,
+        hint: str = "",
+    ) -> None:
         super().__init__(message, hint=hint)
-        self.diagnostics = diagnostics
+        self.failures = failures
+        self.text = text
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """A sentence for each failure that the message does not have already."""
+        return tuple(one.sentence for one in self.failures if one.sentence not in self.message)
 
 
 class Interrupted(EngineFailed):

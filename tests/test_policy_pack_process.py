@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gitops.adapters import policy_packs
+from gitops.adapters.pulumi_process import PulumiProcess
 from gitops.errors import EngineFailed
 from gitops.model import PolicyPack, Stack
 from gitops.ports import RunnablePack
@@ -25,6 +26,8 @@ def test_a_child_that_holds_the_pipe_of_a_failed_pack_does_not_hold_the_question
     executable.chmod(0o755)
     pack = RunnablePack(executable, PolicyPack("pack.sh", ""))
     started = time.monotonic()
-    with pytest.raises(EngineFailed, match=r"it told no port: the rules are lost"):
-        policy_packs.rules(pack, Stack("shop", "dev"), tmp_path, {"PATH": os.environ["PATH"]})
+    pulumi = PulumiProcess(tmp_path / "pulumi", {"PATH": os.environ["PATH"]})
+    with pytest.raises(EngineFailed, match=r"it told no port") as caught:
+        policy_packs.rules(pack, Stack("shop", "dev"), tmp_path, pulumi)
+    assert caught.value.text.lines == ("the rules are lost",)
     assert time.monotonic() - started < 15

@@ -2,11 +2,12 @@
 
 It runs with the environment that the Pulumi provider has, and so as the same principal. It imports nothing of ours,
 and boto3 only here. Questions: {"provider": {...}, "lookups": [{"service", "kind", "tags", "id_is_arn"}]};
-answer: {"ids": [[...], ...]} or {"problem": "..."}.
+answer: {"ids": [[...], ...]} or {"problem": "...", "said": "the SDK's own words, if it has any"}.
 """
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -34,16 +35,30 @@ def main() -> None:
         answer: dict[str, Any] = {"ids": _ids(asked)}
     except ImportError:
         answer = {"problem": "the look-up needs boto3; install it with `pip install boto3`"}
-    except Exception as error:  # noqa: BLE001 - whatever the SDK raises, the caller refuses with its words
-        answer = {"problem": f"{type(error).__name__}: {error}"}
+    except _NotFollowed as error:
+        answer = {"problem": str(error)}
+    except Exception as error:  # noqa: BLE001 - whatever the SDK raises, the caller refuses
+        answer = {"problem": _named(error), "said": str(error)}
     json.dump(answer, sys.stdout)
+
+
+class _NotFollowed(Exception):
+    """Why AWS is not asked, in our own words."""
+
+
+def _named(error: Exception) -> str:
+    """The kind of an SDK's error, and AWS's code for it. Its text is not ours, and may quote what it was sent."""
+    response = getattr(error, "response", None)
+    code = (response.get("Error") or {}).get("Code") if isinstance(response, dict) else None
+    known = isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9.]{1,64}", code)
+    return f"{type(error).__name__} ({code})" if known else type(error).__name__
 
 
 def _ids(asked: Mapping[str, Any]) -> list[list[str]]:
     settings = asked["provider"]
     strange = [name for name in _REFUSED if settings.get(name)]
     if strange:
-        raise ValueError(f"the provider is set up by {', '.join(strange)}, which the look-up does not follow")
+        raise _NotFollowed(f"the provider is set up by {', '.join(strange)}, which the look-up does not follow")
     session = _session(settings)
     addresses = {k: v for entry in _listed(settings.get("endpoints")) for k, v in entry.items() if v}
     _check_account(session, settings, addresses)
@@ -72,7 +87,7 @@ def _check_account(session: Any, settings: Mapping[str, Any], addresses: Mapping
     if allowed:
         account = session.client("sts", endpoint_url=addresses.get("sts")).get_caller_identity()["Account"]
         if account not in allowed:
-            raise ValueError(f"the credentials are of account {account}, the provider allows {', '.join(allowed)}")
+            raise _NotFollowed(f"the credentials are of account {account}, the provider allows {', '.join(allowed)}")
 
 
 def _find(session: Any, lookup: Mapping[str, Any], addresses: Mapping[str, str]) -> list[str]:

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from gitops.adapters import leftovers, plugins, policy_packs, proposed, repair, scratch
 from gitops.adapters.installed import Installed
-from gitops.adapters.pulumi_process import PulumiProcess, failure
+from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, project_name, stack_settings
 from gitops.errors import EngineFailed, Interrupted
-from gitops.flow import graph, options, policies, reuse, values
+from gitops.flow import failures, graph, options, policies, reuse, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
 from gitops.flow.events import evaluations
 from gitops.flow.events import typed as read_events
+from gitops.flow.failures import Surroundings
 from gitops.flow.repair_rules import Rules
 from gitops.flow.steps import Background
 from gitops.model import (
@@ -51,13 +52,17 @@ _SAYS_NOTHING = (previews.FAILED, "update failed")
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One engine run: what to start, where, and what that is called in an error."""
+    """One engine run."""
 
     process: PulumiProcess
     folder: Path
+    stack: str
     arguments: Sequence[str]
     doing: str
+    """What the run is called in an error."""
     packs: Sequence[RunnablePack] = ()
+    plan: Path | None = None
+    """Pulumi's saved plan, where the run is an apply of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class PulumiEngine:
             beside.submit(importlib.import_module, _EVENTS)
             looking = beside.submit(self._installed.packages, folder)
             doing = f"preview stack {stack}"
-            work = _Work(self._process, folder, [*arguments, *policy_packs.arguments(packs)], doing, packs)
+            work = _Work(self._process, folder, stack, [*arguments, *policy_packs.arguments(packs)], doing, packs)
             try:
                 found = self._events(work, output=told)
                 deployment = exporting.result()
@@ -138,7 +143,7 @@ class PulumiEngine:
             plugins=plugins_used,
         )
         return Preview(
-            run=found.run(background),
+            run=self._without_secrets(work, found.run(background), deployment, document),
             start=plans.start_state(deployment, digests),
             versions={
                 **reuse.relevant(
@@ -163,9 +168,7 @@ class PulumiEngine:
 
     def rules(self, folder: Path, stack: Stack, packs: Sequence[RunnablePack]) -> tuple[PolicyRule, ...]:
         """See `EngineReader.rules`."""
-        return tuple(
-            rule for one in packs for rule in policy_packs.rules(one, stack, folder, self._process.environment)
-        )
+        return tuple(rule for one in packs for rule in policy_packs.rules(one, stack, folder, self._process))
 
     def installed(self, folder: Path) -> Mapping[str, str]:
         """See `EngineReader.installed`."""
@@ -199,7 +202,8 @@ class PulumiEngine:
         # Without --refresh the engine silently leaves out what the plan mends of live drift.
         arguments = ["up", "--refresh", "--stack", stack, "--plan", str(plan.file), "--skip-preview", "--yes"]
         arguments += policy_packs.arguments(plan.packs)
-        work = _Work(self._process, folder, arguments, f"apply the plan to stack {stack}", plan.packs)
+        doing = f"apply the plan to stack {stack}"
+        work = _Work(self._process, folder, stack, arguments, doing, plan.packs, plan.file)
         return self._events(work, on_progress, must_stop).run()
 
     def stacks(self, folder: Path) -> tuple[str, ...]:
@@ -209,7 +213,7 @@ class PulumiEngine:
             return tuple(sorted(str(one.get("name", "")).rsplit("/", 1)[-1] for one in json.loads(finished.output)))
         found = leftovers.stacks_by_files(leftovers.backend_of(self._process), project_name(folder))
         if found is None:
-            raise failure("list the stacks in the state backend", finished)
+            raise failure("list the stacks in the state backend", finished, self._process.redactor)
         return found
 
     def destroy(
@@ -223,7 +227,8 @@ class PulumiEngine:
         if not self._export(folder, stack):
             return
         arguments = ["destroy", "--stack", stack, "--skip-preview", "--yes"]
-        self._events(_Work(self._process, folder, arguments, f"destroy stack {stack}"), on_progress, must_stop)
+        work = _Work(self._process, folder, stack, arguments, f"destroy stack {stack}")
+        self._events(work, on_progress, must_stop)
         # Not `destroy --remove`: that would also take the stack's config file out of the folder.
         self._process.must(folder, ["stack", "rm", stack, "--yes", "--preserve-config"], f"remove stack {stack}")
         self._created.discard((folder, stack))
@@ -235,7 +240,7 @@ class PulumiEngine:
         found = leftovers.find(self._process, folder, stack, left_by)
         if found.unreadable:
             return found.sentences
-        settled = repair.look(self._process, folder, stack, self._export(folder, stack), Rules(told=told or {}))
+        settled = repair.look(self._process, folder, stack, self._left(folder, stack), Rules(told=told or {}))
         return (*found.sentences, *(settled.told if settled else ()))
 
     def settle(
@@ -244,7 +249,14 @@ class PulumiEngine:
         """See `EngineWriter.settle`."""
         ended = leftovers.clear(self._process, folder, stack, left_by)
         rules = Rules(told=told or {})
-        return (*ended, *repair.settle(self._process, folder, stack, self._export(folder, stack), rules))
+        return (*ended, *repair.settle(self._process, folder, stack, self._left(folder, stack), rules))
+
+    def _left(self, folder: Path, stack: str) -> dict[str, Any]:
+        """The state, and its secrets known to the redactor where providers will be asked about what is pending."""
+        deployment = self._export(folder, stack)
+        if plans.pending_operations(deployment):
+            self._secrets.learn(self._process, folder, stack, deployment)
+        return deployment
 
     def _events(
         self,
@@ -283,8 +295,7 @@ class PulumiEngine:
         is_reviewed = bool(work.packs) and work.arguments[0] == "preview"
         violates = finished.code != 0 and is_reviewed and previews.violates_only(events)
         if finished.code != 0 and not violates:
-            errors = [previews.sentence(d) for d in _worth_telling(previews.read(events))]
-            raise failure(doing, finished, errors)
+            raise self._failed(work, finished, previews.read(events), raw)
         summary = next((event.summary_event for event in events if event.summary_event), None)
         if summary is None:
             raise EngineFailed(f"Could not {doing}: Pulumi ended without a summary.")
@@ -297,6 +308,41 @@ class PulumiEngine:
             )
         return _Found(events, raw, packs, seconds, violates)
 
+    def _failed(
+        self, work: _Work, finished: Finished, run: EngineRun, raw: Sequence[Mapping[str, Any]]
+    ) -> EngineFailed:
+        """The error of a failed run: typed facts, and its text without the secrets of config, state and plan."""
+        try:
+            deployment = self._export(work.folder, work.stack)
+            document = json.loads(work.plan.read_bytes()) if work.plan else {}
+        except (EngineFailed, OSError, ValueError):
+            work.process.secrets.cannot_read(f"{work.folder}:{work.stack}")
+            deployment, document = {}, {}
+        else:
+            self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
+        around = Surroundings(
+            failures.operations_in(raw),
+            failures.properties_in(deployment, document),
+            lambda path: _own_file(work.folder, path),
+        )
+        failed = failures.of_run(run.errors, run.findings, around)
+        texts = [previews.sentence(one) for one in _worth_telling(run)]
+        return failure(work.doing, finished, work.process.redactor, failed, texts)
+
+    def _without_secrets(
+        self, work: _Work, run: EngineRun, deployment: Mapping[str, Any], document: Mapping[str, Any]
+    ) -> EngineRun:
+        """The run with its messages rid of known secrets: warnings and findings are shown and kept."""
+        if not run.diagnostics and not run.findings:
+            return run
+        self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
+        line = work.process.redactor.line
+        return replace(
+            run,
+            diagnostics=tuple(replace(one, message=line(one.message)) for one in run.diagnostics),
+            findings=tuple(replace(one, message=line(one.message)) for one in run.findings),
+        )
+
     def _export(self, folder: Path, stack: str) -> dict[str, Any]:
         """The stack's deployment document, secrets as ciphertext; {} for a stack that does not exist."""
         finished = self._process.run(folder, ["stack", "export", "--stack", stack])
@@ -305,7 +351,7 @@ class PulumiEngine:
             document: dict[str, Any] = json.loads(finished.output)
             return document
         if self._exists(folder, stack):
-            raise failure(f"read the state of stack {stack}", finished)
+            raise failure(f"read the state of stack {stack}", finished, self._process.redactor)
         return {}
 
     def _exists(self, folder: Path, stack: str) -> bool:
@@ -320,6 +366,15 @@ def _create(process: PulumiProcess, folder: Path, stack: str, doing: str) -> Non
     named = stack_settings(folder, stack).get("secretsprovider")
     provider = ["--secrets-provider", str(named)] if named else []
     process.must(folder, ["stack", "init", stack, *provider], doing)
+
+
+def _own_file(folder: Path, path: str) -> str:
+    """The path of one of the project's files, relative to its folder; empty for any other path."""
+    try:
+        own = (folder / path).resolve().relative_to(folder.resolve())
+        return own.as_posix() if (folder / own).is_file() else ""
+    except (ValueError, OSError):
+        return ""
 
 
 def _worth_telling(run: EngineRun) -> Sequence[Diagnostic]:

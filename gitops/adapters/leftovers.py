@@ -224,7 +224,7 @@ def _free_lock(process: PulumiProcess, folder: Path, stack: str, left_by: CutOff
     if owners:
         cancelled = process.run(folder, ["cancel", "--yes", "--stack", stack])
         if cancelled.code != 0:
-            raise failure(f"free the state backend's lock on stack {stack}", cancelled)
+            raise failure(f"free the state backend's lock on stack {stack}", cancelled, process.redactor)
         told += [f"freed the state backend's lock that {one} had held" for one in owners]
     return tuple(told)
 

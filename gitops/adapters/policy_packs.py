@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from gitops.adapters.pulumi_process import PulumiProcess
 from gitops.config import FILE
 from gitops.errors import ConfigError, EngineFailed
 from gitops.flow.policies import ENTRY, PROJECT_FILE, WHAT_A_PACK_IS
@@ -56,7 +57,7 @@ def arguments(packs: Sequence[RunnablePack]) -> list[str]:
     return [part for pack in packs for part in ("--policy-pack", str(pack.executable))]
 
 
-def rules(pack: RunnablePack, stack: Stack, folder: Path, environment: Mapping[str, str]) -> tuple[PolicyRule, ...]:
+def rules(pack: RunnablePack, stack: Stack, folder: Path, pulumi: PulumiProcess) -> tuple[PolicyRule, ...]:
     """Start a pack, tell it the stack as Pulumi does, ask for its rules, and end it.
 
     A pack may have other levels for another stack. Raises EngineFailed for one that does not answer.
@@ -67,7 +68,7 @@ def rules(pack: RunnablePack, stack: Stack, folder: Path, environment: Mapping[s
     from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
     doing = f"ask the policy pack {pack.pack.path} for its rules"
-    with _started(pack, folder, environment, doing) as address, grpc.insecure_channel(address) as channel:
+    with _started(pack, folder, pulumi, doing) as address, grpc.insecure_channel(address) as channel:
         stub = analyzer_pb2_grpc.AnalyzerStub(channel)
         about = analyzer_pb2.AnalyzerStackConfigureRequest(stack=stack.name, project=stack.project, dry_run=True)
         try:
@@ -78,7 +79,8 @@ def rules(pack: RunnablePack, stack: Stack, folder: Path, environment: Mapping[s
                     raise
             info = stub.GetAnalyzerInfo(empty_pb2.Empty(), timeout=_PATIENCE)
         except grpc.RpcError as error:
-            raise EngineFailed(f"Could not {doing}: {error.details() or error.code()}") from None
+            text = pulumi.redactor.clean([error.details() or ""])
+            raise EngineFailed(f"Could not {doing}: it answered {error.code().name}.", text=text) from None
     return tuple(_rule(info.name, one) for one in info.policies)
 
 
@@ -103,14 +105,14 @@ def _rule(pack: str, told: "analyzer_pb2.PolicyInfo") -> PolicyRule:
 
 
 @contextlib.contextmanager
-def _started(pack: RunnablePack, folder: Path, environment: Mapping[str, str], doing: str) -> Iterator[str]:
+def _started(pack: RunnablePack, folder: Path, pulumi: PulumiProcess, doing: str) -> Iterator[str]:
     """The pack as Pulumi starts it, and the address at which it answers; it is ended with all that it started."""
     try:
         process = subprocess.Popen(
             # Its argument is the address of an engine, which a question for its rules does not need.
             [str(pack.executable), "127.0.0.1:0"],
             cwd=folder,
-            env={**environment, "PYTHONUNBUFFERED": "1"},  # see PulumiProcess._start
+            env={**pulumi.environment, "PYTHONUNBUFFERED": "1"},  # see PulumiProcess._start
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -124,8 +126,8 @@ def _started(pack: RunnablePack, folder: Path, environment: Mapping[str, str], d
             if not port.isdigit():
                 _end(process)
                 said = _rest(process).decode(errors="replace").strip()
-                last = said.splitlines()[-1] if said else "it said nothing"
-                raise EngineFailed(f"Could not {doing}: it told no port: {last}", diagnostics=tuple(said.splitlines()))
+                ended = "it told no port" if said else "it told no port and said nothing"
+                raise EngineFailed(f"Could not {doing}: {ended}.", text=pulumi.redactor.clean([said]))
             yield f"127.0.0.1:{port}"
         finally:
             _end(process)

@@ -18,8 +18,11 @@ import psutil
 from gitops.adapters import scratch
 from gitops.adapters.guard import guarded
 from gitops.adapters.interrupts import Noted, noted
-from gitops.errors import EngineFailed, ToolMissing
+from gitops.adapters.known_secrets import KnownSecrets
+from gitops.errors import EngineFailed, FailureKind, StepFailure, ToolMissing
+from gitops.flow import failures
 from gitops.flow.lease import GRACE
+from gitops.flow.redaction import Redactor
 
 _LOOK_SECONDS = 0.2  # how often to look whether Pulumi has ended
 _SESSION_ROUNDS = 100  # what is killed may have started something in the meantime
@@ -38,14 +41,16 @@ class Finished:
 
 @dataclass(frozen=True)
 class PulumiProcess:
-    """How to start the Pulumi CLI: the executable and the environment its programs and plugins see.
-
-    `grace` is how many seconds a run may take to stop in good order after its lease was lost.
-    """
+    """How to start the Pulumi CLI."""
 
     executable: Path
+    """The CLI."""
     environment: Mapping[str, str] = field(repr=False)
+    """All that its programs and plugins see."""
     grace: float = GRACE
+    """Seconds that a run may take to stop in good order after its lease was lost."""
+    secrets: KnownSecrets = field(default_factory=KnownSecrets, repr=False)
+    """What its runs may print and nobody may read; shared with the copies that other backends get."""
 
     def with_backend(self, url: str) -> "PulumiProcess":
         """The same on another state backend."""
@@ -73,8 +78,13 @@ class PulumiProcess:
         """Run a command and return its output. Raises EngineFailed, saying what was being done."""
         finished = self.run(folder, arguments)
         if finished.code != 0:
-            raise failure(doing, finished)
+            raise failure(doing, finished, self.redactor)
         return finished.output
+
+    @property
+    def redactor(self) -> Redactor:
+        """Takes the secrets that are known by now out of what Pulumi writes."""
+        return self.secrets.redactor(self.environment)
 
     def run_with_events(
         self,
@@ -221,25 +231,25 @@ def _stop_if(interrupted: bool) -> None:
         raise KeyboardInterrupt
 
 
-def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> EngineFailed:
-    """The error of a failed command: what was being done, what Pulumi said, and what to do where we know it."""
+def failure(
+    doing: str, finished: Finished, redactor: Redactor, failed: Sequence[StepFailure] = (), texts: Sequence[str] = ()
+) -> EngineFailed:
+    """The error of a failed command: what was being done, what failed, and what to do where that is known.
+
+    `failed` and `texts` are what the events of the run told, if it had any. What Pulumi wrote goes to a terminal alone.
+    """
     said = [line for line in finished.errors.splitlines() if line.strip() and not line.startswith("warning: ")]
-    messages = tuple(diagnostics) or tuple(said)
-    text = " ".join(said)
-    hint = ""
-    if "passphrase" in text:
-        hint = "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to this stack's passphrase."
-    elif "currently locked" in text:
-        hint = "Another Pulumi run holds the backend's lock. Wait for it; if it was killed, run `pulumi cancel`."
-    elif "no Pulumi backend" in text or "PULUMI_ACCESS_TOKEN" in text:
-        hint = "Set PULUMI_BACKEND_URL to the bucket or folder that holds the state."
-    elif "ExpiredToken" in text or "InvalidClientTokenId" in text:
-        hint = "The cloud credentials are expired or wrong: renew them and run the same command again."
-    elif "attempt to encrypt value" in text:
-        # `pulumi preview --json` cannot write a secret anywhere but in inputs and outputs (backend/display/json.go).
-        hint = "A secret as `replacement_trigger` cannot be previewed: use a plain value, such as a version."
-    first = messages[0] if messages else f"it ended with exit code {finished.code} and said nothing"
-    return EngineFailed(f"Could not {doing}: {first}", diagnostics=messages, hint=hint)
+    known = tuple(failed) or (failures.of_text(" ".join(said)),)
+    if known == (StepFailure(FailureKind.OTHER),):
+        told = f"Pulumi ended with exit code {finished.code}" + ("" if said or texts else " and said nothing")
+    else:
+        told = known[0].sentence
+    return EngineFailed(
+        f"Could not {doing}: {told}.",
+        failures=known,
+        text=redactor.clean([*texts, *said]),
+        hint=failures.hint(known),
+    )
 
 
 def _drain(process: "subprocess.Popen[str]", into: list[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gitops.adapters import aws_lookup, scratch
 from gitops.adapters.pulumi_process import PulumiProcess
-from gitops.errors import EngineFailed
+from gitops.errors import NO_TEXT, EngineFailed, FreeText
 from gitops.flow import plan as plans
 from gitops.flow import repair as flow
 from gitops.flow.repair import ByTags, KnownId, Nothing, Pending, Probe, Settled, Unknowable
@@ -133,7 +133,8 @@ def _look_up(
         answer = _answer(process, folder, question)
         if "ids" not in answer:
             why = f"AWS could not be asked for its tags: {answer.get('problem', 'no answer')}"
-            raise _cannot(stack, [_refusal(one, why) for one, _ in group])
+            text = process.redactor.clean([str(answer.get("said", ""))])
+            raise _cannot(stack, [_refusal(one, why) for one, _ in group], text)
         found += [(one, tuple(ids)) for (one, _), ids in zip(group, answer["ids"], strict=True)]
     return found
 
@@ -173,10 +174,10 @@ def _refusal(one: Pending, why: str) -> str:
     return f"{one.urn} of type {one.type} may have been created: {why}"
 
 
-def _cannot(stack: str, reasons: Sequence[str]) -> EngineFailed:
+def _cannot(stack: str, reasons: Sequence[str], text: FreeText = NO_TEXT) -> EngineFailed:
     return EngineFailed(
         f"Could not settle what is pending in stack {stack}; its state is untouched. {'. '.join(reasons)}.",
-        diagnostics=tuple(reasons),
+        text=text,
         hint=(
             f"Look whether it exists, and say so: `gitops repair {stack} --exists URN=ID` or "
             f"`gitops repair {stack} --absent URN`."

@@ -225,7 +225,8 @@ def _change(run: Work, ready: Ready) -> None:
         # Whoever finds its lock on the backend later may free it: this run has ended all that it started.
         holder, cancelled = run.context.holder, isinstance(error, KeyboardInterrupt)
         left = {"cancelled": True, "run": holder.run, "host": holder.host} if cancelled else {}
-        body = {"plan_digest": digest, "message": message, **left}
+        failed = {"failures": values.pack(error.failures)} if isinstance(error, EngineFailed) else {}
+        body = {"plan_digest": digest, "message": message, **failed, **left}
         ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, stack, body))
         raise
 

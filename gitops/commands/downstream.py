@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitops.commands.planning import Program, side_by_side
-from gitops.commands.telling import tell
+from gitops.commands.telling import tell, tell_free_text
 from gitops.commands.undisturbed import Undisturbed
 from gitops.errors import ConfigError, EngineFailed, Interrupted, Waiting
 from gitops.flow import downstream as flow
@@ -56,8 +56,9 @@ class _Looking:
         except Interrupted:
             raise
         except (EngineFailed, ConfigError) as error:
-            said = error.diagnostics if isinstance(error, EngineFailed) else ()
-            return Downstream(stack, reads, unknown=unknown, untold=tuple(dict.fromkeys((error.message, *said)))), None
+            tell_free_text(stack.label, error)
+            details = error.details if isinstance(error, EngineFailed) else ()
+            return Downstream(stack, reads, unknown=unknown, untold=(error.message, *details)), None
         changes = flow.without_references(found.run.changes)
         made = Downstream(stack, reads, changes, found.run.findings, unknown)
         return made, found.outputs if flow.moves(changes) else None

@@ -10,7 +10,7 @@ import click
 
 from gitops.commands.duration import WAIT
 from gitops.commands.planning import Program, checked_out, fetched, named, side_by_side, stacks_at, standing_release
-from gitops.commands.telling import tell
+from gitops.commands.telling import tell, tell_free_text
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
 from gitops.context import Context
@@ -103,7 +103,8 @@ def _look(program: Program, stack: Stack) -> Look:
     try:
         run = program.context.engine.preview(program.project_folder(stack), stack.name).run
     except EngineFailed as error:
-        return Look(stack, program.commit, problem="\n".join((error.message, *error.diagnostics)))
+        tell_free_text(stack.label, error)
+        return Look(stack, program.commit, problem="\n".join((error.message, *error.details)))
     return Look(stack, program.commit, run.changes)
 
 

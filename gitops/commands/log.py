@@ -8,10 +8,14 @@ from itertools import islice
 
 import click
 
+from gitops.adapters import ledger_rewrite
+from gitops.commands.telling import tell
 from gitops.config import seconds
 from gitops.context import Context
+from gitops.errors import UsageError
 from gitops.flow import schema, values
 from gitops.flow.record import BRANCH, Query
+from gitops.flow.redaction import SHORTEST, Redactor
 from gitops.flow.wording import plural, visible
 from gitops.model import Record, RecordKind
 from gitops.ports import LedgerReport
@@ -44,6 +48,8 @@ class Since(click.ParamType[datetime]):
 @click.command("log", short_help="Print the ledger, or check its chain.")
 @click.option("--verify", "only_verify", is_flag=True, help="Check all of it instead of printing it.")
 @click.option("--accept-rewritten", is_flag=True, help="Start over from what the remote has now, once it is explained.")
+@click.option("--remove-value", is_flag=True, help="Find a leaked value, read from standard input; see --yes.")
+@click.option("--yes", is_flag=True, help="With --remove-value: write the ledger anew without it, on the remote.")
 @click.option("--schema", "only_schema", is_flag=True, help="Print the JSON Schema of a record.")
 @click.option("--stack", default="", metavar="STACK", help="Only records of this stack, by name or label.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice([one.value for one in RecordKind]), metavar="KIND",
@@ -59,6 +65,8 @@ def command(
     /,
     only_verify: bool,
     accept_rewritten: bool,
+    remove_value: bool,
+    yes: bool,
     only_schema: bool,
     stack: str,
     kinds: tuple[str, ...],
@@ -73,18 +81,58 @@ def command(
     gitops log --stack prod --last 5
     gitops log --kind refused --kind "break glass" --since 30d
     gitops log --verify
+
+    A secret that reached the ledger is in Git for good. docs/leaked-secrets.md says what to do; one step of it is
+
+    \b
+    gitops log --remove-value < FILE          which records hold it
+    gitops log --remove-value --yes < FILE    write the ledger anew without it
     """
+    if yes and not remove_value:
+        raise UsageError("--yes belongs to --remove-value.")
     if only_schema:
         click.echo(schema.text(), nl=False)
     elif accept_rewritten:
         report = context.ledger().accept_rewritten()
         click.echo(f"Accepted: {BRANCH} at {report.head[:12] or 'nothing'}.\n{_told(report)}")
+    elif remove_value:
+        _remove(context, yes)
     elif only_verify:
         click.echo(_told(context.ledger().verify()))
     else:
         query = Query(stack=stack, kinds=tuple(map(RecordKind, kinds)), since=since)
         chosen = _chosen(context, query, None if everything else last)
         _print_json(chosen) if as_json else _print(chosen)
+
+
+def _remove(context: Context, yes: bool) -> None:
+    """Raises UsageError for a value that cannot be told from other text."""
+    redactor = Redactor(frozenset([sys.stdin.read().strip()]))
+    if not redactor.values - {""} or redactor.is_short:
+        raise UsageError(
+            f"The value, and each line of it, has to have {SHORTEST} characters at least: a shorter one cannot be told "
+            "from other text.",
+            hint="Name the records' numbers to whoever rewrites the branch by hand: docs/leaked-secrets.md.",
+        )
+    if yes:
+        signed = bool(context.config(context.repository.resolve("HEAD")).ledger_signers)
+        found = ledger_rewrite.rewrite(context.git, redactor, sign=signed, tell=tell)
+    else:
+        found = ledger_rewrite.look(context.git, redactor)
+    for one in found.holding:
+        click.echo(f"record {one.sequence}: {one.kind.value} {one.stack} {one.commit[:12]} by {visible(one.by)}")
+    if not found.holding:
+        click.echo("No record holds the value.")
+        return
+    if found.broken:
+        numbers = ", ".join(map(str, found.broken))
+        click.echo(f"Plans that will not give their digest any more, so preview their pull requests again: {numbers}.")
+    if yes:
+        context.ledger().accept_rewritten()
+        click.echo(f"{BRANCH} is at {found.head[:12]} now: {plural(found.anew, 'record')} written anew.")
+        click.echo("Every other clone has to accept that: gitops log --accept-rewritten")
+    else:
+        click.echo(f"{plural(found.anew, 'record')} would be written anew. Do that with --yes.")
 
 
 def _chosen(context: Context, query: Query, last: int | None) -> Iterator[Record]:

@@ -11,7 +11,7 @@ from gitops.commands import downstream, publishing, reporting
 from gitops.commands import scope as scopes
 from gitops.commands.duration import WAIT, NewFile
 from gitops.commands.planning import Program, checked_out, named, side_by_side
-from gitops.commands.telling import tell
+from gitops.commands.telling import tell, tell_free_text
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
 from gitops.context import Context
@@ -91,7 +91,8 @@ def _review(
         plan, graph = program.planned(stack, environment.name, head, packs)
         return StackReview(affected, plan, graph=graph)
     except EngineFailed as error:
-        return StackReview(affected, PreviewFailure(error.message, error.diagnostics, error.hint))
+        tell_free_text(stack.label, error)
+        return StackReview(affected, PreviewFailure(error.message, error.details, error.hint))
 
 
 def _on_record(history: records.History, stack: Stack, request: Request) -> Plan | None:

@@ -14,6 +14,7 @@ from gitops.commands.review_site import Site, settled_by_hand, tell_host
 from gitops.commands.telling import progress_of, tell
 from gitops.errors import EngineFailed, Failed, GitFailed, GitOpsError, Interrupted
 from gitops.flow import review_stack_comment as comments
+from gitops.flow import values
 from gitops.flow.record import History
 from gitops.flow.review_stacks import Use, standing, uses, why_swept
 from gitops.model import RecordKind, Stack
@@ -183,7 +184,9 @@ def _destroy(work: Work, lease: Held, why: str) -> None:
         except (EngineFailed, OSError, KeyboardInterrupt) as error:
             message = str(error) or "cancelled at once; operations may be pending"
             left = {"cancelled": True, **body} if isinstance(error, KeyboardInterrupt) else {}
-            lease.append(work.ledger, work.make(RecordKind.DESTROY_FAILED, stack, {"message": message, **left}))
+            failed = {"failures": values.pack(error.failures)} if isinstance(error, EngineFailed) else {}
+            told = {"message": message, **failed, **left}
+            lease.append(work.ledger, work.make(RecordKind.DESTROY_FAILED, stack, told))
             raise
         try:
             lease.append(work.ledger, work.make(RecordKind.DESTROYED, stack, {"why": why}))

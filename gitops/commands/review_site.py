@@ -113,4 +113,4 @@ def settled_by_hand(stack: Stack) -> Iterator[None]:
     except EngineFailed as error:
         verb = f"gitops review-stack down --pull-request {number_of(stack.name)}"
         hint = f"Look whether it exists, and say so: `{verb} --exists URN=ID` or `{verb} --absent URN`."
-        raise EngineFailed(error.message, diagnostics=error.diagnostics, hint=hint) from error
+        raise EngineFailed(error.message, failures=error.failures, text=error.text, hint=hint) from error

@@ -68,8 +68,7 @@ def up(context: Context, number: int, wait: int) -> Result:
     except Interrupted:
         raise
     except GitOpsError as error:
-        found = error.diagnostics if isinstance(error, EngineFailed) else ()
-        messages = found or (error.message,)
+        messages = (error.message, *(error.details if isinstance(error, EngineFailed) else ()))
         tell_host(site, number, comments.NotRaised(site.stack(number).label, request.head, messages, error.hint))
         raise
     context.host.comment(number, comments.MARKER, comments.render(_as_comment(site, request, result)))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import click
 from rich.console import RenderableType
 
+from gitops.errors import EngineFailed, GitOpsError
 from gitops.model import ResourceStep
 from gitops.views import terminal
 
@@ -13,6 +14,12 @@ from gitops.views import terminal
 def tell(text: str) -> None:
     """A line for people who watch."""
     click.echo(text, err=True)
+
+
+def tell_free_text(label: str, error: GitOpsError) -> None:
+    """What Pulumi wrote about a stack whose failure is part of a result: a terminal alone may have it."""
+    if isinstance(error, EngineFailed) and (error.text.lines or error.text.left_out):
+        print_view(terminal.free_text(label, error.text))
 
 
 def progress_of(stack: str) -> Callable[[ResourceStep], None]:

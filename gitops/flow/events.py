@@ -97,9 +97,10 @@ def typed(raw: Iterable[Mapping[str, Any]], doing: str) -> list["EngineEvent"]:
             msgspec.convert(event, _Event)
             found.append(EngineEvent.from_json(dict(event)))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            # The error's own text may quote the event.
             raise EngineFailed(
                 f"Could not {doing}: Pulumi sent an event that this release does not understand "
-                f"({type(error).__name__}: {error}).",
+                f"({type(error).__name__}).",
                 hint="Use a Pulumi release in the supported range; see `gitops toolchain status`.",
             ) from None
     return found

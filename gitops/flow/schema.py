@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gitops.errors import StepFailure
 from gitops.flow.command import Ending
 from gitops.model import Check, Plan, Record, RecordKind, Verdict
 
@@ -64,11 +65,13 @@ class Unchanged:
 class ApplyFailed:
     """An apply that did not come to its end. `touched` false: it ended before it changed anything.
 
-    `cancelled`: it was ended at once, and may have left the backend's lock of `run` on `host`.
+    `message` and `failures` hold no word of an engine, a provider or a program. `cancelled`: it was ended at once, and
+    may have left the backend's lock of `run` on `host`.
     """
 
     plan_digest: Digest
     message: str
+    failures: tuple[StepFailure, ...] = ()
     touched: bool = True
     cancelled: bool = False
     run: str = ""
@@ -123,9 +126,10 @@ class Destroyed:
 
 @dataclass(frozen=True, slots=True)
 class DestroyFailed:
-    """A destroy that did not come to its end; `cancelled` as for an apply."""
+    """A destroy that did not come to its end; `message`, `failures` and `cancelled` as for an apply."""
 
     message: str
+    failures: tuple[StepFailure, ...] = ()
     cancelled: bool = False
     run: str = ""
     host: str = ""

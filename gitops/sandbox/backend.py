@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from gitops.errors import EngineFailed
+from gitops.flow.redaction import Redactor, secrets_of_environment
 from gitops.sandbox.cloud import REGION
 from gitops.sandbox.folder import Folder
 
@@ -61,7 +62,8 @@ class Pulumi:
         """Wait for a started call. Raises EngineFailed."""
         _, said = process.communicate(stdin)
         if process.returncode:
-            raise EngineFailed(f"pulumi {' '.join(arguments[:3])} failed: {said.strip()}")
+            text = Redactor(frozenset(secrets_of_environment({**os.environ, **self.environment}))).clean([said.strip()])
+            raise EngineFailed(f"pulumi {' '.join(arguments[:3])} failed.", text=text)
 
 
 def project_at(folder: Path) -> Project | None:

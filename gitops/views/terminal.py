@@ -12,23 +12,13 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gitops.errors import EngineFailed, GitOpsError, Refused, UsageError, Waiting
+from gitops.errors import EngineFailed, FreeText, GitOpsError, Refused, UsageError, Waiting
 from gitops.flow import following, wording
 from gitops.flow.comment import PreviewFailure, Review
 from gitops.flow.downstream import Downstream, hangs_on_unknown
 from gitops.flow.status import EnvironmentStatus
 from gitops.flow.wording import clip, plural, short, visible
-from gitops.model import (
-    Lease,
-    Outcome,
-    Plan,
-    PolicyLevel,
-    Record,
-    RecordKind,
-    ResourceStep,
-    Ticket,
-    Verdict,
-)
+from gitops.model import Lease, Outcome, Plan, PolicyLevel, Record, RecordKind, ResourceStep, Ticket, Verdict
 from gitops.views.lines import Lines, add_change
 from gitops.views.refusal import difference
 
@@ -198,12 +188,29 @@ def error(error: GitOpsError) -> RenderableType:
     for line in rest:
         lines.add(f"  {visible(line)}", hang=4)
     if isinstance(error, EngineFailed):
-        for diagnostic in error.diagnostics:
-            for line in diagnostic.splitlines():
-                lines.add(f"  │ {visible(line)}", hang=4)
+        for detail in error.details:
+            lines.add(f"  {visible(detail)}", hang=4)
+        _add_free_text(lines, error.text)
     if error.hint:
         lines.add(f"  Next: {visible(error.hint)}", hang=4)
     return lines
+
+
+def free_text(label: str, text: FreeText) -> RenderableType:
+    """What Pulumi wrote about a stack, where only a terminal may have it."""
+    lines = Lines()
+    lines.add(f"{clip(label)}:")
+    _add_free_text(lines, text)
+    return lines
+
+
+def _add_free_text(lines: Lines, text: FreeText) -> None:
+    if text.lines:
+        lines.add("  Pulumi says, known secrets replaced:")
+    for line in text.lines:
+        lines.add(f"  │ {visible(line)}", hang=4)
+    if text.left_out:
+        lines.add(f"  {wording.plural(text.left_out, 'line')} not shown: they could hold a secret.", "dim", hang=4)
 
 
 def ledger(records: Sequence[Record]) -> RenderableType:

@@ -159,7 +159,9 @@ def test_a_broken_program_fails_with_its_own_words(deployed: tuple[Tiny, Path], 
     tiny.want(tmp_path / "broken", {"broken": True})
     with pytest.raises(EngineFailed) as caught:
         tiny.engine.preview(tmp_path / "broken", STACK)
-    assert any("the program is broken on purpose" in text for text in caught.value.diagnostics)
+    assert any("the program is broken on purpose" in line for line in caught.value.text.lines)
+    assert "the run failed in the program, at __main__.py line" in caught.value.message
+    assert "on purpose" not in caught.value.message
 
 
 def sizes(journey: Journey) -> dict[str, float]:

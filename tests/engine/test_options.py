@@ -65,4 +65,4 @@ def test_options_alone_are_an_update_and_settle_with_the_apply(tmp_path: Path) -
     with pytest.raises(EngineFailed) as caught:
         tiny.engine.preview(project, STACK)
     assert "replacement_trigger" in caught.value.hint
-    assert "correct horse" not in str(caught.value.diagnostics)
+    assert "correct horse" not in str((caught.value.message, caught.value.details, caught.value.text))

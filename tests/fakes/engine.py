@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from gitops.errors import EngineFailed
+from gitops.errors import EngineFailed, FreeText
 from gitops.flow import plan as plans
 from gitops.model import (
     CutOff,
@@ -28,6 +28,7 @@ from gitops.ports import Preview, RunnablePack, SavedPlan, Upstream
 from tests.fakes import policies
 
 TYPE = "fake:index:Thing"
+SAID = "error: the engine's own words"
 VERSIONS = {"pulumi": "3.259.0", "python": "3.11.7", "pulumi package": "3.259.0"}
 Sizes = dict[str, int]
 
@@ -78,7 +79,7 @@ class FakeEngine:
         """The changes from what exists to what the checkout's config file wants."""
         self.previews.append(stack)
         if self.broken:
-            raise EngineFailed(f"Could not preview stack {stack}: {self.broken}", diagnostics=(self.broken,))
+            raise EngineFailed(f"Could not preview stack {stack}: {self.broken}", text=FreeText((SAID,)))
         state, wanted = self.states.get(stack, {}), wanted_in(folder, stack)
         start = self.start_state(folder, stack)
         self.during_preview()
@@ -120,7 +121,7 @@ class FakeEngine:
         self.followed.append((stack.label, {one.stack.label: one.outputs for one in upstream}))
         outputs = self.follows.get(stack.name, {})
         if isinstance(outputs, str):
-            raise EngineFailed(f"Could not preview stack {stack.name}: {outputs}", diagnostics=(outputs,))
+            raise EngineFailed(f"Could not preview stack {stack.name}: {outputs}", text=FreeText((SAID,)))
         run = EngineRun(outputs_moving(stack.name, outputs), 1)
         return Preview(run, self.start_state(folder, stack.name), self.installed(folder), outputs=outputs)
 

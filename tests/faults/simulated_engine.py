@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gitops.adapters.interrupts import noted
-from gitops.errors import EngineFailed, Interrupted, Waiting
+from gitops.errors import EngineFailed, FreeText, Interrupted, Waiting
+from gitops.flow import failures
 from gitops.flow import plan as plans
 from gitops.model import (
     CutOff,
@@ -175,7 +176,8 @@ class SimulatedEngine:
     def _must_work(self, doing: str) -> None:
         said = self.faults.get("provider")
         if said:
-            raise EngineFailed(f"Could not {doing}: {said}", diagnostics=(said,))
+            failed = failures.of_text(said)
+            raise EngineFailed(f"Could not {doing}: {failed.sentence}.", failures=(failed,), text=FreeText((said,)))
 
 
 _LEFT = "the running operations were finished, the rest was left."

@@ -8,7 +8,17 @@ from datetime import timedelta
 import pytest
 from rich.console import Console, RenderableType
 
-from gitops.errors import ConfigError, EngineFailed, GitOpsError, Refused, RemoteUnreachable, Waiting
+from gitops.errors import (
+    ConfigError,
+    EngineFailed,
+    FailureKind,
+    FreeText,
+    GitOpsError,
+    Refused,
+    RemoteUnreachable,
+    StepFailure,
+    Waiting,
+)
 from gitops.flow import values
 from gitops.flow.compare import compare
 from gitops.flow.movers import movers
@@ -101,6 +111,7 @@ REFUSALS: dict[str, tuple[Plan, Plan]] = {
     ),
 }
 
+ASSETS = "urn:pulumi:dev::shop::aws:s3:Bucket::assets"
 ERRORS: dict[str, GitOpsError] = {
     "refused": Refused("Nobody but the author approved pull request 7.", hint="Ask somebody else for a review."),
     "waiting": Waiting("ci-12 holds the lease of shop/dev until 09:31:00."),
@@ -110,7 +121,8 @@ ERRORS: dict[str, GitOpsError] = {
     ),
     "engine": EngineFailed(
         "The apply of shop/dev stopped.",
-        diagnostics=("aws:s3:Bucket assets: 409 conflict\n::error::\x1b[2Jx", "update failed"),
+        failures=(StepFailure(FailureKind.EXISTS, ASSETS, "aws:s3:Bucket", "create"),),
+        text=FreeText(("aws:s3:Bucket assets: 409 conflict", "::error::\x1b[2Jx", "update failed"), left_out=2),
         hint="`gitops log` tells what was done.",
     ),
 }

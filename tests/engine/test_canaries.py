@@ -1,0 +1,167 @@
+"""Secrets planted wherever a program can have one, every kind of failure made to happen, and a look everywhere.
+
+What may be shown of a text depends on what is known to be secret. So the canaries are of two sorts: those of config and
+state, which nothing may show in any spelling; and one that the program makes up during the apply, which nobody knows
+beforehand, and which the engine itself prints as what deviates from the plan.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.journey import Journey
+from tests.support.canaries import Arguments, files, found, objects
+from tests.support.git import git
+
+pytestmark = pytest.mark.engine
+
+PASSWORD = 'canary-9f2c<"&>\\pw'
+KEY = "the key\n-----BEGIN KEY-----\nY2FuYXJ5LWxpbmUtb25l\ncanary-line-two-7d1e\n-----END KEY-----"
+LOGIN = json.dumps({"user": "canary-user-31aa", "password": "canary-login-5e8b"})
+PIN = "Zq7x"
+NEW, OLD = "canary-unseen-b41d", "canary-unseen-a90c"
+CONFIG = {"tiny:pw": PASSWORD, "tiny:key": KEY, "tiny:login": LOGIN, "tiny:pin": PIN}
+CANARIES = (PASSWORD, *KEY.splitlines()[2:4], "canary-user-31aa", "canary-login-5e8b", NEW, OLD)
+PROGRAM = '''
+import base64, json, os
+from pathlib import Path
+import pulumi
+
+how = (Path(__file__).parent / "how").read_text().strip()
+config = pulumi.Config()
+secrets = {name: config.require_secret(name) for name in ("pw", "key", "login", "pin")}
+clear = {name: config.require(name) for name in secrets}
+# A file outside of Git that changes between the preview and the apply plays the clock or the service.
+unseen = pulumi.Output.secret("OLD" if pulumi.runtime.is_dry_run() else "NEW")
+
+
+class Thing(pulumi.CustomResource):
+    def __init__(self, name, inputs):
+        super().__init__("things:index:Thing", name, {"serial": None, **inputs})
+
+
+class Box(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("acme:index:Box", name)
+        self.register_outputs({"unseen": unseen if how == "component deviates" else secrets["pw"]})
+
+
+every = "; ".join(clear.values())
+forms = [every, json.dumps(every), base64.b64encode(("user:" + every).encode()).decode(), repr(every)]
+fail = {
+    "provider quotes": "\\n".join(forms),
+    "provider cuts off": clear["pw"][:14] + "... " + clear["key"][:40] + "...",
+}.get(how, "")
+Box("box")
+Thing("one", {"size": len(how), **secrets, **({"unseen": unseen} if how == "deviates" else {}),
+              **({"fail": pulumi.Output.secret(fail)} if fail else {})})
+if how == "program prints":
+    print(every)
+    pulumi.log.warn("warning: " + every)
+    pulumi.log.info("info: " + every)
+if how == "program raises" or (how == "program raises late" and not pulumi.runtime.is_dry_run()):
+    pulumi.log.error("error: " + every)
+    raise ValueError("cannot log in with " + every)
+pulumi.export("pw", secrets["pw"])
+pulumi.export("login", secrets["login"])
+if how == "output deviates":
+    pulumi.export("unseen", unseen)
+'''.replace("OLD", OLD).replace("NEW", NEW)  # fmt: skip
+APPLIES = (
+    "deviates",
+    "component deviates",
+    "output deviates",
+    "provider quotes",
+    "provider cuts off",
+    "program raises late",
+)
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Journey:
+    """A released stack with every secret in its config, its state and its outputs."""
+    journey = Journey.begin(tmp_path, {}, CONFIG)
+    journey.push({"__main__.py": PROGRAM, "how": "settled"})
+    journey.host.merge(journey.review())
+    assert "released" in journey.gitops("up", "--environment", "dev")
+    return journey
+
+
+def test_no_failure_shows_a_secret(planted: Journey) -> None:
+    said: dict[str, list[str]] = {}
+    with Arguments() as arguments:
+        for how in APPLIES:
+            said[how] = list(_applied(planted, how))
+        said["program prints"] = list(_applied(planted, "program prints", expect=0))
+        said["program raises"] = list(_unpreviewable(planted, "program raises"))
+        said["drift"] = [planted.gitops("drift", "--json"), planted.gitops("status", "--json")]
+        said["log"] = [planted.gitops("log", "--json", "--all"), planted.gitops("log", "--verify")]
+    numbers = range(1, len(APPLIES) + 4)
+    places = {
+        "standard output and error": [text for some in said.values() for text in some],
+        "comments": [body for number in numbers for body in planted.host.comments(number)],
+        "process arguments": arguments.seen,
+        "the remote's objects and refs": _without_the_program(planted.remote),
+        "the clone's objects and refs": _without_the_program(planted.clone),
+        "reports and results": files(planted.folder / "told"),
+        "temporary files": files(planted.temporary),
+        "the state": files(planted.tiny.root / "state"),
+    }
+    assert found(places, *CANARIES) == {}
+    terminal = "\n".join(places["standard output and error"])
+    assert PIN not in terminal
+    assert base64.b64encode(PIN.encode()).decode() not in terminal
+
+    # That nothing is shown proves something only where something would have been.
+    assert "things:index:Thing one deviates from its plan, at unseen" in "".join(said["deviates"])
+    assert "deviates from its plan" in "".join(said["output deviates"])
+    assert "the things API said no" in "".join(said["provider cuts off"])
+    assert "[secret]" in "".join(said["provider quotes"])
+    assert "lines not shown" in "".join(said["provider quotes"])
+    assert "failed in the program, at __main__.py line" in "".join(said["program raises"])
+    failures = [
+        one["body"]["failures"][0]
+        for one in json.loads(said["log"][0])
+        if one["kind"] == "apply failed" and one["body"]["failures"]
+    ]
+    assert [one["kind"] for one in failures][:1] == ["deviates from its plan"]
+    assert failures[0]["paths"] == ["unseen"]
+
+
+def _applied(journey: Journey, how: str, expect: int = 1) -> Iterator[str]:
+    """What is said of that change from its preview to the end of its apply."""
+    number = _proposed(journey, how)
+    yield _previewed(journey, how, number)
+    journey.host.approve(number, "bob")
+    journey.host.merge(number)
+    yield journey.gitops("up", "--environment", "dev", "--json", expect=expect)
+
+
+def _unpreviewable(journey: Journey, how: str) -> Iterator[str]:
+    """What is said of a change whose preview fails: on its pull request, and in a file for another machine."""
+    yield _previewed(journey, how, _proposed(journey, how), expect=1)
+    result = ("--output", str(journey.folder / "told" / "result.json"))
+    yield journey.gitops("preview", "--base", "origin/main", *result)
+
+
+def _proposed(journey: Journey, how: str) -> int:
+    branch = how.replace(" ", "-")
+    git(journey.clone, "fetch", "--quiet", "origin")
+    git(journey.clone, "checkout", "--quiet", "-B", branch, "origin/main")
+    journey.push({"how": how})
+    return journey.host.open(branch, "main", title=how, author="ada")
+
+
+def _previewed(journey: Journey, how: str, number: int, expect: int = 0) -> str:
+    report = journey.folder / "told" / f"{how}.html"
+    report.parent.mkdir(exist_ok=True)
+    shown = ("--pull-request", str(number), "--report", str(report), "--json")
+    return journey.gitops("preview", "--base", "origin/main", *shown, expect=expect)
+
+
+def _without_the_program(repository: Path) -> list[str]:
+    """The repository's texts; the program itself names the canary that it makes up."""
+    return [text.replace(PROGRAM, "") for text in objects(repository)]
