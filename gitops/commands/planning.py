@@ -184,7 +184,7 @@ def standing_release(context: Context, history: History, stack: Stack, commit: s
     nothing: the files between the two do not say what an apply would do.
     """
     release = history.release(stack)
-    if release is None or history.cut_short(stack):
+    if release is None or history.without_release(stack):
         return None
     if release.commit != commit:
         if not contains(context, commit, release.commit):
