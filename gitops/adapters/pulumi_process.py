@@ -16,9 +16,11 @@ from typing import IO, Any
 import psutil
 
 from gitops.adapters import scratch
+from gitops.adapters.backends import Backends
 from gitops.adapters.guard import guarded
 from gitops.adapters.interrupts import Noted, noted
 from gitops.errors import EngineFailed, ToolMissing
+from gitops.flow.backends import VARIABLE
 from gitops.flow.lease import GRACE
 
 _LOOK_SECONDS = 0.2  # how often to look whether Pulumi has ended
@@ -40,16 +42,22 @@ class Finished:
 class PulumiProcess:
     """How to start the Pulumi CLI: the executable and the environment its programs and plugins see.
 
-    `grace` is how many seconds a run may take to stop in good order after its lease was lost.
+    `grace` is how many seconds a run may take to stop in good order after its lease was lost. `backends` finds the
+    state backend of each project.
     """
 
     executable: Path
     environment: Mapping[str, str] = field(repr=False)
     grace: float = GRACE
+    backends: Backends = field(default=Backends(), repr=False)
+
+    def backend(self, folder: Path) -> str:
+        """The address of the project's state backend; "" where nothing names one. Raises EngineFailed."""
+        return self.backends.address(folder, self.environment)
 
     def with_backend(self, url: str) -> "PulumiProcess":
         """The same on another state backend."""
-        return replace(self, environment={**self.environment, "PULUMI_BACKEND_URL": url})
+        return replace(self, environment={**self.environment, VARIABLE: url}, backends=Backends())
 
     def with_temporary(self, folder: Path) -> "PulumiProcess":
         """The same with another folder for temporary files."""
@@ -135,7 +143,7 @@ class PulumiProcess:
                 # --event-log is a flag of the Automation API; the CLI only knows it with the first two variables. A
                 # policy pack in Python tells its port in a line that is not flushed, and Pulumi waits for it for ever.
                 env={
-                    **self.environment,
+                    **self.backends.environment(folder, self.environment),
                     "PULUMI_DEBUG_COMMANDS": "true",
                     "PULUMI_AUTOMATION_API": "true",
                     "PYTHONUNBUFFERED": "1",

@@ -11,7 +11,7 @@ from gitops.commands import settling
 from gitops.commands.break_glass import BreakGlass
 from gitops.commands.holding import Held
 from gitops.commands.judging import Judge
-from gitops.commands.planning import Program
+from gitops.commands.planning import Program, must_have_its_state
 from gitops.commands.telling import print_view, progress_of, tell
 from gitops.config import Environment
 from gitops.context import Context, Ledger
@@ -104,6 +104,7 @@ def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> P
     if fresh.start.pending and not run.dry_run:
         settle(run, lease, history)
         fresh = preview(run, stack, packs, saved)
+    must_have_its_state(run.program, stack, fresh.start, history)
     cut_short = history.cut_short(stack)
     resumed = cut_short is not None and cut_short.commit == run.program.commit
     verdict, evidence = run.judge.decide(fresh, history, resumed)
