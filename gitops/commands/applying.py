@@ -163,7 +163,7 @@ def applied_before(run: Work, stack: Stack, history: records.History) -> Record 
 def verify_again(run: Work, lease: Held, applied: Record, history: records.History) -> tuple[Check, ...]:
     """Verify what is recorded as applied, and record that; nothing is applied. Raises as `apply` does.
 
-    There is no gate in front of it: it changes nothing, and its program has been let through once.
+    It changes nothing, so whether its program may run is all that has to be asked before.
     """
     stack = lease.stack
     tell(

@@ -35,7 +35,7 @@ class Request:
 class Explanation:
     """What the gate says of each stack that has something to apply, and what it looked at.
 
-    `applied` are those to which the commit is applied already: what is left is to verify it, which has no gate.
+    `applied` are those to which the commit is applied already: what is left is to verify it.
     """
 
     environment: str

@@ -244,9 +244,20 @@ def _needless(run: Run, stacks: Iterable[Stack], history: records.History) -> di
 
 
 def _verify(run: Run, lease: Held, applied: Record, history: records.History) -> StackResult:
-    """What an earlier run has applied, verified; a dry run ends before that."""
+    """What an earlier run has applied, verified; a dry run ends before that.
+
+    The ledger's word that it is applied lets no program run: whoever may write there need not be an approver. Windows,
+    budgets and the like were before the apply. Raises Refused, Waiting and NotVerified.
+    """
     if run.dry_run:
         return StackResult(lease.stack, Done.WOULD_VERIFY)
+    verdict = gate.by_people(run.judge.foresee(lease.stack, history))
+    stop = None if run.glass else gate.stop([(lease.stack.label, verdict)])
+    if stop is not None:
+        print_view(terminal.verdict(verdict))
+        error, yet = (Waiting, " yet") if stop.outcome is Outcome.WAIT else (Refused, "")
+        hint = "Nothing is applied again, whatever is done about that. `gitops up --break-glass` verifies without it."
+        raise error(f"Applied, and not verified{yet}: {stop.reasons}.", hint=hint)
     return StackResult(lease.stack, Done.RELEASED, checks=applying.verify_again(run, lease, applied, history))
 
 

@@ -13,7 +13,7 @@ from gitops.commands import up as upping
 from gitops.commands.break_glass import BreakGlass
 from gitops.commands.drift import Request, drift
 from gitops.commands.up import Done
-from gitops.errors import EngineFailed, NotVerified
+from gitops.errors import EngineFailed, NotVerified, Refused, Waiting
 from gitops.flow import record as records
 from gitops.flow.drift import Look, State
 from gitops.model import RecordKind, UnknownValue
@@ -32,8 +32,11 @@ def world(tmp_path: Path) -> Carrying:
 
 def applied(world: Carrying, **live: int) -> str:
     """A reviewed commit that is applied and no release, since its things are these when it is verified."""
-    glass = GITOPS.format(approvals=1).replace("approvals: 1}", "approvals: 1, break_glass: {by: [ada]}}")
-    commit = world.reviewed({**SCALE, "gitops.yaml": glass}, "bob")
+    rules = (
+        "approvals: 1, break_glass: {by: [ada]}, gate: {windows: [{days: mon, from: '09:00', to: '10:00', zone: UTC}]}}"
+    )
+    text = GITOPS.format(approvals=1).replace("approvals: 1}", rules)
+    commit = world.reviewed({**SCALE, "gitops.yaml": text}, "bob")
 
     def before_verifying() -> None:
         if world.engine.applied:
@@ -98,13 +101,22 @@ def test_a_run_that_was_killed_before_it_verified_is_verified(world: Carrying) -
     assert (world.engine.applied, world.kinds) == ([], RELEASED)
 
 
-def test_no_approval_and_no_window_is_asked_for_to_verify(world: Carrying) -> None:
+def test_the_ledgers_word_alone_lets_no_program_run(world: Carrying) -> None:
+    forged = {"plan_digest": "0" * 64}
+    for commit in (world.push_to_main(SCALE), world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, branch="own")):
+        for kind in (RecordKind.APPLY_STARTED, RecordKind.APPLIED):
+            made = records.make(kind, records.Author("eve", "dev"), DEV, commit, world.clock.now(), forged)
+            world.context().ledger().append(made)
+        previewed = len(world.engine.previews)
+        with pytest.raises((Refused, Waiting), match="Applied, and not verified"):
+            world.up(commit=commit)
+        assert len(world.engine.previews) == previewed
+
+
+def test_no_window_is_asked_for_to_verify(world: Carrying) -> None:
     applied(world, web=31)
-    file = world.remote / "pull-requests.json"
-    entries = json.loads(file.read_text())
-    entries[0]["approvals"] = []
-    file.write_text(json.dumps(entries))
     del world.engine.live["dev"]
+    world.clock.advance(4 * 3600)
     assert only(world.up()).done is Done.RELEASED
 
 
