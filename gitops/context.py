@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from gitops.adapters.clock import SystemClock
 from gitops.config import FILE, Config, Environment, parse
 from gitops.errors import ConfigError, UsageError
+from gitops.flow import backends
 from gitops.model import Holder, PolicyPack
 from gitops.ports import (
     Checks,
@@ -227,6 +228,7 @@ class Context:
     @cached_property
     def engine(self) -> Engine:
         """Pulumi, from the toolchain. Raises ToolMissing."""
+        from gitops.adapters.backends import Backends
         from gitops.adapters.engine import PulumiEngine
         from gitops.adapters.leftovers import PROCESS_VARIABLE, RUN_VARIABLE
         from gitops.adapters.pulumi_process import PulumiProcess
@@ -235,7 +237,8 @@ class Context:
         found = tools.find(["pipeline"])
         marks = {RUN_VARIABLE: self.holder.run, PROCESS_VARIABLE: str(self.holder.process)}
         variables = {**self.environment, **found.environment(), **marks}
-        return PulumiEngine(PulumiProcess(found.path("pulumi"), variables))
+        where = Backends(self.repository.working_tree, self.repository.within, backends.in_ci(self.environment))
+        return PulumiEngine(PulumiProcess(found.path("pulumi"), variables, backends=where))
 
     @cached_property
     def ambient(self) -> Mapping[str, str]:

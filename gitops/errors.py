@@ -10,6 +10,7 @@
     │   │   └── RemoteUnreachable         1      the remote could not be asked, so nothing may be applied
     │   ├── EngineFailed                  1      Pulumi failed; carries what failed, typed
     │   │   └── Interrupted             130      somebody stopped it; the running operations were finished
+    │   ├── NotVerified                   1      it is applied, and a check after that does not pass
     │   ├── LedgerBroken                  1      the ledger's chain does not hold
     │   ├── CodeHostFailed                1      GitHub (or its stand-in) could not be asked
     │   └── ToolchainError                1      a tool could not be installed; says the way out
@@ -21,6 +22,7 @@
 `retryable` says whether the same call may succeed later without anybody changing anything.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -170,6 +172,14 @@ class Interrupted(EngineFailed):
     """Ctrl-C or a termination signal stopped an engine run in good order; 130 is 128 + SIGINT, as shells count."""
 
     exit_code = 130
+
+
+class NotVerified(Failed):
+    """What is recorded as applied is no release; `drift` is what differs from it, as plain values."""
+
+    def __init__(self, message: str, *, drift: tuple[Mapping[str, object], ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.drift = drift
 
 
 class LedgerBroken(Failed):

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from gitops.adapters import leftovers, plugins, policy_packs, proposed, repair, scratch
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
-from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, project_name, stack_settings
+from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
+from gitops.adapters.settings_files import project_name, stack_settings
 from gitops.errors import EngineFailed, Interrupted
 from gitops.flow import failures, graph, options, policies, reuse, values
 from gitops.flow import plan as plans
@@ -211,7 +212,7 @@ class PulumiEngine:
         finished = self._process.run(folder, ["stack", "ls", "--json"])
         if finished.code == 0:
             return tuple(sorted(str(one.get("name", "")).rsplit("/", 1)[-1] for one in json.loads(finished.output)))
-        found = leftovers.stacks_by_files(leftovers.backend_of(self._process), project_name(folder))
+        found = leftovers.stacks_by_files(self._process.backend(folder), project_name(folder))
         if found is None:
             raise failure("list the stacks in the state backend", finished, self._process.redactor)
         return found

@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import psutil
 
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
 from gitops.errors import EngineFailed, Waiting
+from gitops.flow.backends import folder_of
 from gitops.model import CutOff
 
 # Every child of ours carries these: which run it belongs to, and the process id of the `gitops` that started it.
@@ -62,7 +63,7 @@ def find(process: PulumiProcess, folder: Path, stack: str, left_by: CutOff | Non
     running = orphans(left_by.run) if left_by else []
     names = ", ".join(sorted({_name(one) for one in running} - {""}))
     told = [f"{len(running)} processes of the killed run are still there and are ended: {names}"] if running else []
-    broken = broken_side_files(backend_of(process), stack)
+    broken = broken_side_files(process.backend(folder), stack)
     if broken:
         told += [f"{file.name}, which a write that was cut short left empty, is removed" for file in broken]
         return Found((*told, "what is pending can be told after that"), unreadable=True)
@@ -79,7 +80,7 @@ def clear(process: PulumiProcess, folder: Path, stack: str, left_by: CutOff | No
     process does not end.
     """
     ended = _end_processes(left_by.run) if left_by else ()
-    mended = mend_side_files(backend_of(process), stack)
+    mended = mend_side_files(process.backend(folder), stack)
     return (*ended, *mended, *_free_lock(process, folder, stack, left_by))
 
 
@@ -181,10 +182,8 @@ def stacks_by_files(backend: str, project: str) -> tuple[str, ...] | None:
 
 def _folder_of(backend: str) -> Path | None:
     """Where a folder backend keeps its files; None for any other backend."""
-    address = urlsplit(backend)
-    if address.scheme != "file":
-        return None
-    return Path(unquote(address.netloc + address.path)).expanduser() / ".pulumi"
+    folder = folder_of(backend)
+    return None if folder is None else Path(folder).expanduser() / ".pulumi"
 
 
 def _is_json(file: Path) -> bool:
@@ -197,13 +196,9 @@ def _is_json(file: Path) -> bool:
     return True
 
 
-def backend_of(process: PulumiProcess) -> str:
-    return process.environment.get("PULUMI_BACKEND_URL", "")
-
-
 def _owners(process: PulumiProcess, folder: Path, stack: str) -> tuple[LockOwner, ...]:
     """Who holds the backend's lock. Buckets and folders keep it for ever; Pulumi's service lets it expire by itself."""
-    if urlsplit(backend_of(process)).scheme not in _BUCKETS:
+    if urlsplit(process.backend(folder)).scheme not in _BUCKETS:
         return ()
     # Renaming a stack to its own name takes the lock and then refuses: a look at the lock that changes nothing.
     return lock_owners(process.run(folder, ["stack", "rename", stack, "--stack", stack]))

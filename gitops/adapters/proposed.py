@@ -15,7 +15,7 @@ from typing import Any
 
 from gitops.adapters import partly_known, scratch
 from gitops.adapters.pulumi_process import PulumiProcess
-from gitops.adapters.secret_digests import stack_settings
+from gitops.adapters.settings_files import stack_settings
 from gitops.flow import downstream
 from gitops.flow.plan import STACK_TYPE, resources_of
 from gitops.model import Stack

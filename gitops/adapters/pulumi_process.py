@@ -16,11 +16,13 @@ from typing import IO, Any
 import psutil
 
 from gitops.adapters import scratch
+from gitops.adapters.backends import Backends
 from gitops.adapters.guard import guarded
 from gitops.adapters.interrupts import Noted, noted
 from gitops.adapters.known_secrets import KnownSecrets
 from gitops.errors import EngineFailed, FailureKind, StepFailure, ToolMissing
 from gitops.flow import failures
+from gitops.flow.backends import VARIABLE
 from gitops.flow.lease import GRACE
 from gitops.flow.redaction import Redactor
 
@@ -49,12 +51,18 @@ class PulumiProcess:
     """All that its programs and plugins see."""
     grace: float = GRACE
     """Seconds that a run may take to stop in good order after its lease was lost."""
+    backends: Backends = field(default=Backends(), repr=False)
+    """Finds the state backend of each project."""
     secrets: KnownSecrets = field(default_factory=KnownSecrets, repr=False)
     """What its runs may print and nobody may read; shared with the copies that other backends get."""
 
+    def backend(self, folder: Path) -> str:
+        """The address of the project's state backend; "" where nothing names one. Raises EngineFailed."""
+        return self.backends.address(folder, self.environment)
+
     def with_backend(self, url: str) -> "PulumiProcess":
         """The same on another state backend."""
-        return replace(self, environment={**self.environment, "PULUMI_BACKEND_URL": url})
+        return replace(self, environment={**self.environment, VARIABLE: url}, backends=Backends())
 
     def with_temporary(self, folder: Path) -> "PulumiProcess":
         """The same with another folder for temporary files."""
@@ -145,7 +153,7 @@ class PulumiProcess:
                 # --event-log is a flag of the Automation API; the CLI only knows it with the first two variables. A
                 # policy pack in Python tells its port in a line that is not flushed, and Pulumi waits for it for ever.
                 env={
-                    **self.environment,
+                    **self.backends.environment(folder, self.environment),
                     "PULUMI_DEBUG_COMMANDS": "true",
                     "PULUMI_AUTOMATION_API": "true",
                     "PYTHONUNBUFFERED": "1",

@@ -55,11 +55,25 @@ class GitRepository:
         self.remote = remote
         self._objects = _Objects(self._repo)
         self._tree = lru_cache(maxsize=8)(self._read_tree)
+        self._checkouts: set[Path] = set()
 
     @property
     def root(self) -> Path:
         """The folder of the working tree, or of the repository itself when it is bare."""
         return Path(self._repo.working_tree_dir or self._repo.git_dir)
+
+    @property
+    def working_tree(self) -> Path | None:
+        """The user's own working tree; None in a bare repository."""
+        found = self._repo.working_tree_dir
+        return Path(found) if found else None
+
+    def within(self, folder: Path) -> Path | None:
+        """Where in the repository a folder of a working tree lies: of the user's own, or of a checkout that stands."""
+        real = folder.resolve()
+        own = (self.working_tree.resolve(),) if self.working_tree else ()
+        trees = (tree for tree in (*self._checkouts, *own) if real.is_relative_to(tree))
+        return next((real.relative_to(tree) for tree in trees), None)
 
     def __enter__(self) -> "GitRepository":
         return self
@@ -224,8 +238,10 @@ class GitRepository:
                 # No hooks (they are other people's programs) and no line-end conversion (it would alter the files).
                 settings = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.autocrlf=false")
                 self._expect(*settings, "worktree", "add", "--quiet", "--detach", str(folder / "tree"), commit)
+                self._checkouts.add(folder / "tree")
                 yield folder / "tree"
             finally:
+                self._checkouts.discard(folder / "tree")
                 self._remove_checkout(folder)
 
     def _remove_leftovers(self) -> None:

@@ -1,6 +1,5 @@
 """Keyed digests of the secrets in a stack's documents: equal values can be told, values cannot."""
 
-import contextlib
 import hashlib
 import hmac
 import json
@@ -12,6 +11,7 @@ import yaml
 
 from gitops.adapters import scratch
 from gitops.adapters.pulumi_process import PulumiProcess
+from gitops.adapters.settings_files import stack_settings
 from gitops.errors import EngineFailed
 from gitops.flow import redaction, values
 
@@ -122,27 +122,3 @@ def _secure(config: Any) -> Iterator[str]:
 
 def _keyed(key: str, value: bytes) -> str:
     return hmac.new(key.encode(), value, hashlib.sha256).hexdigest()
-
-
-def project_name(folder: Path) -> str:
-    """The name of the project in the folder."""
-    return str(_project_settings(folder).get("name", ""))
-
-
-def stack_settings(folder: Path, stack: str) -> dict[str, Any]:
-    """The stack's settings file: in the project's folder, or where the project's `stackConfigDir` says."""
-    project = _project_settings(folder)
-    # `config: <folder>` is the old spelling.
-    named = project.get("stackConfigDir") or project.get("config")
-    place = folder / named if isinstance(named, str) else folder
-    for name in (f"Pulumi.{stack}.yaml", f"Pulumi.{stack}.yml"):
-        with contextlib.suppress(FileNotFoundError):
-            return dict(yaml.safe_load((place / name).read_bytes()) or {})
-    return {}
-
-
-def _project_settings(folder: Path) -> dict[str, Any]:
-    for name in ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json"):
-        with contextlib.suppress(FileNotFoundError):
-            return dict(yaml.safe_load((folder / name).read_bytes()) or {})
-    return {}

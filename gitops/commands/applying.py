@@ -1,6 +1,6 @@
 """One stack's way through `gitops up`, under its lease: settle, preview, judge; then apply, verify, record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,18 @@ from gitops.commands import settling
 from gitops.commands.break_glass import BreakGlass
 from gitops.commands.holding import Held
 from gitops.commands.judging import Judge
-from gitops.commands.planning import Program
+from gitops.commands.planning import Program, must_have_its_state
 from gitops.commands.telling import print_view, progress_of, tell
 from gitops.config import Environment
 from gitops.context import Context, Ledger
-from gitops.errors import EngineFailed, Failed, GitFailed, Refused
+from gitops.errors import EngineFailed, Failed, GitFailed, NotVerified, Refused
 from gitops.flow import gate, movers, values, verify
 from gitops.flow import record as records
 from gitops.flow.compare import compare
 from gitops.flow.policies import Packs
 from gitops.model import Check, Plan, PlanDifference, Record, RecordKind, Stack, Verdict
-from gitops.ports import SavedPlan
+from gitops.ports import RunnablePack, SavedPlan
+from gitops.views import drift as drifted
 from gitops.views import terminal
 
 
@@ -47,6 +48,18 @@ class Work:
     def record(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> None:
         """Append a record that needs no lease: it tells what was not done."""
         self.ledger.append(self.make(kind, stack, body))
+
+    def way_on(self, *, drifted: bool) -> str:
+        """What to do about a check that does not pass. An approval is used up by its apply."""
+        if drifted:
+            return (
+                "It is not applied again. Open another pull request that affects the stack: its plan takes the "
+                "difference back, or change the program so that it leaves it alone; see docs/drift.md."
+            )
+        return (
+            "Nothing is promoted from it. Run the same command again to verify it once more, which applies nothing; "
+            "or mend it with another change."
+        )
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,7 @@ def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> P
     if fresh.start.pending and not run.dry_run:
         settle(run, lease, history)
         fresh = preview(run, stack, packs, saved)
+    must_have_its_state(run.program, stack, fresh.start, history)
     cut_short = history.cut_short(stack)
     resumed = cut_short is not None and cut_short.commit == run.program.commit
     verdict, evidence = run.judge.decide(fresh, history, resumed)
@@ -122,8 +136,8 @@ def _movers(
 def apply(run: Work, ready: Ready) -> tuple[Check, ...]:
     """Apply exactly the prepared plan, verify, and record; the checks, all passed.
 
-    Raises Refused when the state moved since the preview, EngineFailed when the apply breaks, Failed when a check
-    does not pass or the lease is lost.
+    Raises Refused when the state moved since the preview, EngineFailed when the apply breaks, NotVerified when a check
+    does not pass, Failed when the lease is lost.
     """
     stack, digest = ready.stack, {"plan_digest": ready.plan.plan_digest}
     with noted():  # an interrupt stops the apply, and waits for what is written about it
@@ -137,19 +151,55 @@ def apply(run: Work, ready: Ready) -> tuple[Check, ...]:
                 hint="Run the same command again when the remote is there: it looks at what was done, verifies and "
                 "records it.",
             ) from error
+    return _verified(run, ready.lease, ready.saved.packs, ready.plan.plan_digest)
+
+
+def applied_before(run: Work, stack: Stack, history: records.History) -> Record | None:
+    """What tells that this commit is applied to the stack already, and not verified."""
+    found = history.unverified(stack)
+    return found if found is not None and found.commit == run.commit else None
+
+
+def verify_again(run: Work, lease: Held, applied: Record, history: records.History) -> tuple[Check, ...]:
+    """Verify what is recorded as applied, and record that; nothing is applied. Raises as `apply` does.
+
+    It changes nothing, so whether its program may run is all that has to be asked before.
+    """
+    stack = lease.stack
+    tell(
+        f"{stack.label}: {run.commit[:12]} was applied by {applied.by} and is not verified yet: that is done now, and "
+        "nothing is applied"
+    )
+    if lease.taken_over:
+        settle(run, lease, history)
+    packs = run.program.packs(stack, run.environment.name, history)
+    return _verified(run, lease, run.program.runnable(packs), str(applied.body.get("plan_digest", "")))
+
+
+def _verified(run: Work, lease: Held, packs: Sequence[RunnablePack], digest: str) -> tuple[Check, ...]:
+    """The checks of what is applied, all passed, and recorded as a release. Raises NotVerified."""
+    stack = lease.stack
     tell(f"{stack.label}: verifying")
-    checks = _verify(run, ready)
-    body = {**digest, "checks": values.pack(checks)}
-    failed = verify.failed(checks)
-    if failed:
-        ready.lease.append(run.ledger, run.make(RecordKind.NOT_VERIFIED, stack, body))
-        raise Failed(
-            f"{stack.label} was applied, but is no release: "
-            + "; ".join(f"{check.name}: {check.detail}" for check in failed),
-            hint="Nothing is promoted from it. Mend it with another change, or run the same command to verify again.",
-        )
-    ready.lease.append(run.ledger, run.make(RecordKind.RELEASE, stack, body))
-    return checks
+    folder = run.program.project_folder(stack)
+    with ThreadPoolExecutor(1) as beside:
+        outputs = beside.submit(run.context.engine.outputs, folder, stack.name)
+        refreshed = run.context.engine.preview(folder, stack.name, packs=packs).run
+        checks = verify.checks(outputs.result(), refreshed)
+    body = {"plan_digest": digest, "checks": values.pack(checks)}
+    failed, drift = verify.failed(checks), verify.drift(refreshed)
+    if not failed:
+        lease.append(run.ledger, run.make(RecordKind.RELEASE, stack, body))
+        return checks
+    body |= {"drift": values.pack(drift)} if drift else {}
+    lease.append(run.ledger, run.make(RecordKind.NOT_VERIFIED, stack, body))
+    if drift:
+        print_view(drifted.differences(stack.label, drift))
+    raise NotVerified(
+        f"{stack.label} was applied, but is no release: "
+        + "; ".join(f"{check.name}: {check.detail}" for check in failed),
+        drift=tuple({"stack": stack.label, **values.pack(one)} for one in drift),
+        hint=run.way_on(drifted=bool(drift)),
+    )
 
 
 def preview(run: Work, stack: Stack, packs: Packs, saved: SavedPlan) -> Plan:
@@ -229,11 +279,3 @@ def _change(run: Work, ready: Ready) -> None:
         body = {"plan_digest": digest, "message": message, **failed, **left}
         ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, stack, body))
         raise
-
-
-def _verify(run: Work, ready: Ready) -> tuple[Check, ...]:
-    folder, name = run.program.project_folder(ready.stack), ready.stack.name
-    with ThreadPoolExecutor(1) as beside:
-        outputs = beside.submit(run.context.engine.outputs, folder, name)
-        refreshed = run.context.engine.preview(folder, name, packs=ready.saved.packs)
-        return verify.checks(outputs.result(), refreshed.run)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -38,7 +38,9 @@ class Request:
 
 
 def drift(context: Context, request: Request) -> tuple[Report, ...]:
-    """Preview each released stack at its released commit, against what is live; nothing is recorded or leased.
+    """Preview each stack at the commit that was applied to it last, against what is live.
+
+    Nothing is recorded or leased.
 
     A preview that fails is part of the result. Raises UsageError, ConfigError, RemoteUnreachable, Waiting,
     CodeHostFailed.
@@ -69,17 +71,19 @@ def _of(context: Context, environment: Environment, request: Request) -> Report:
     chosen = [stack for stack in held if not request.stacks or {stack.name, stack.label} & set(request.stacks)]
     looks: dict[Stack, Look] = {}
     undisturbed = Undisturbed(context, context.ledger(), request.wait, tell)
-    for commit, stacks in _by_release(history, chosen, looks).items():
+    begun = {stack: _begin(history, stack) for stack in chosen}
+    looks.update({stack: look for stack, look in begun.items() if not look.commit})
+    for commit, stacks in _by_commit(begun.values()).items():
         try:
             commit_here = context.repository.resolve(commit)
         except GitFailed as error:
-            problem = f"its release {commit[:12]} is not in this clone: {error.message}"
-            looks.update({stack: Look(stack, commit, problem=problem) for stack in stacks})
+            problem = f"its commit {commit[:12]} is not in this clone: {error.message}"
+            looks.update({stack: replace(begun[stack], problem=problem) for stack in stacks})
             continue
         with checked_out(context, commit_here) as program:
             for wave in program.in_order(stacks):
                 tell(f"{environment.name}: looking at {', '.join(stack.label for stack in wave)} at {commit[:12]}")
-                found = undisturbed.previews(partial(side_by_side, partial(_look, program)), wave)
+                found = undisturbed.previews(partial(side_by_side, partial(_look, program, begun)), wave)
                 looks.update({one.stack: one for one in found})
     # After the looks: an apply that one of them waited for is on record by now.
     history = context.ledger().history()
@@ -87,36 +91,41 @@ def _of(context: Context, environment: Environment, request: Request) -> Report:
     return Report(environment.name, environment.branch, tip, known)
 
 
-def _by_release(history: History, stacks: list[Stack], looks: dict[Stack, Look]) -> Mapping[str, list[Stack]]:
-    """Commit → the stacks that are released at it; what was never released has nothing to be compared with."""
+def _begin(history: History, stack: Stack) -> Look:
+    """What the ledger has of the stack; one to which nothing was applied has nothing to be compared with."""
+    release, applied = history.release(stack), history.unverified(stack)
+    return Look(stack, release.commit if release else "", applied=applied.commit if applied else "")
+
+
+def _by_commit(looks: Iterable[Look]) -> Mapping[str, list[Stack]]:
+    """Commit → the stacks to which it was applied last."""
     found: dict[str, list[Stack]] = {}
-    for stack in stacks:
-        release = history.release(stack)
-        if release is None:
-            looks[stack] = Look(stack)
-        else:
-            found.setdefault(release.commit, []).append(stack)
+    for one in looks:
+        if one.commit:
+            found.setdefault(one.commit, []).append(one.stack)
     return found
 
 
-def _look(program: Program, stack: Stack) -> Look:
+def _look(program: Program, begun: Mapping[Stack, Look], stack: Stack) -> Look:
     try:
         run = program.context.engine.preview(program.project_folder(stack), stack.name).run
     except EngineFailed as error:
         tell_free_text(stack.label, error)
-        return Look(stack, program.commit, problem="\n".join((error.message, *error.details)))
-    return Look(stack, program.commit, run.changes)
+        return replace(begun[stack], problem="\n".join((error.message, *error.details)))
+    return flow.seen(begun[stack], run)
 
 
 def _known(context: Context, history: History, look: Look, tip: str) -> Look:
     """With what the ledger says of the stack: an apply that was cut short, a commit that waits to be applied."""
-    if not look.release:
+    now = _begin(history, look.stack)
+    if not look.commit:
         return replace(look, pending=True)
-    release = history.release(look.stack)
-    if release is not None and release.commit != look.release:
-        return replace(look, problem=f"it was released at {release.commit[:12]} meanwhile; look again")
-    pending = standing_release(context, history, look.stack, tip) is None
-    return replace(look, cut_short=history.cut_short(look.stack), pending=pending)
+    if now.commit != look.commit:
+        return replace(look, problem=f"{now.commit[:12]} was applied to it meanwhile; look again")
+    pending = tip != look.applied and standing_release(context, history, look.stack, tip) is None
+    return replace(
+        look, release=now.release, applied=now.applied, cut_short=history.cut_short(look.stack), pending=pending
+    )
 
 
 @click.command("drift", short_help="Tell whether live infrastructure is as released.")
@@ -137,9 +146,9 @@ def command(
 ) -> None:
     """Tell whether live infrastructure is as released, stack by stack.
 
-    Each stack is previewed at its released commit, from what is live. What an apply of that commit would still do is
-    drift (exit code 3). What is merged and not applied yet is told apart, and is no drift. Nothing is recorded, leased
-    or changed.
+    Each stack is previewed at its released commit, from what is live; where a later one is applied and not verified,
+    at that one. What an apply of that commit would still do is drift (exit code 3). What is merged and not applied yet
+    is told apart, and is no drift. Nothing is recorded, leased or changed.
 
     \b
     gitops drift

@@ -36,6 +36,7 @@ def examine(context: Context) -> Facts:
     environments = _host(context, lambda host: host.environments())
     ours = pipelines_own(environments, config)
     local = context.environment.get(cloud_settings.BACKEND, "")
+    stacks = _attempt(lambda: _stacks(context, head, config))
     ledger, newest = _ledger(context)
     return Facts(
         config=config,
@@ -45,9 +46,9 @@ def examine(context: Context) -> Facts:
         environments=environments,
         workflows=_host(context, lambda host: host.workflows()),
         trusts=_each(_roles(ours), context.cloud.trust),
-        buckets=_each(_s3(cloud_settings.addresses(ours, local)), context.cloud.bucket),
+        buckets=_each(_s3(cloud_settings.addresses(ours, local, stacks)), context.cloud.bucket),
         local_backend=local,
-        stacks=_attempt(lambda: _stacks(context, head, config)),
+        stacks=stacks,
         ledger=ledger,
         newest=newest,
         tools=_attempt(lambda: _tools(context)),
@@ -110,19 +111,23 @@ def _stacks(context: Context, commit: str, config: Config) -> tuple[StackSetting
 
 
 def _stack(snapshot: Snapshot, stack: Stack) -> StackSettings:
-    file = snapshot.project_of(stack).config_files[stack.name]
+    project = snapshot.project_of(stack)
+    file = project.config_files[stack.name]
     [(_, content)] = snapshot.read([file])
     try:
         value = yaml.safe_load(content) or {}
         settings = value.get("config") or {}
     except (yaml.YAMLError, AttributeError):
-        return StackSettings(stack.label, unread=Unread(f"{file} is not a stack's settings", f"correct {file}"))
+        unread = Unread(f"{file} is not a stack's settings", f"correct {file}")
+        return StackSettings(stack.label, unread=unread, backend=project.backend)
     provider = str(value.get("secretsprovider") or "")
     if not provider and "encryptionsalt" in value:
         provider = "passphrase"
     key = settings.get(DIGEST_KEY) if isinstance(settings, dict) else None
     has_key = isinstance(key, dict) and "secure" in key
-    return StackSettings(stack.label, provider, _has_secrets(settings), has_key, folder=stack.folder)
+    return StackSettings(
+        stack.label, provider, _has_secrets(settings), has_key, folder=stack.folder, backend=project.backend
+    )
 
 
 def _has_secrets(value: Any) -> bool:

@@ -33,11 +33,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the gate says of each stack that has something to apply, and what it looked at."""
+    """What the gate says of each stack that has something to apply, and what it looked at.
+
+    `applied` are those to which the commit is applied already: what is left is to verify it.
+    """
 
     environment: str
     commit: str
     verdicts: Mapping[Stack, tuple[Verdict, Evidence]]
+    applied: tuple[Stack, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -60,7 +64,11 @@ def explain(context: Context, request: Request) -> Explanation:
         for stack in named(held, request.stacks)
         if request.stacks or standing_release(context, history, stack, commit) is None
     ]
-    return Explanation(environment.name, commit, {stack: judge.foreseen(stack, history) for stack in wanted})
+    applied = tuple(
+        stack for stack in wanted if (found := history.unverified(stack)) is not None and found.commit == commit
+    )
+    verdicts = {stack: judge.foreseen(stack, history) for stack in wanted if stack not in applied}
+    return Explanation(environment.name, commit, verdicts, applied)
 
 
 def _target(context: Context, request: Request) -> tuple[Config, Environment, str, int | None]:
@@ -123,6 +131,7 @@ def as_document(found: Explanation) -> dict[str, object]:
             }
             for stack, (verdict, evidence) in found.verdicts.items()
         ],
+        "applied": [stack.label for stack in found.applied],
     }
 
 
@@ -165,7 +174,9 @@ def command(
     if as_json:
         click.echo(json.dumps(as_document(found), indent=2))
     else:
-        terminal.console(sys.stdout).print(explanation.view(found.environment, found.commit, found.verdicts))
+        terminal.console(sys.stdout).print(
+            explanation.view(found.environment, found.commit, found.verdicts, found.applied)
+        )
     if stop := gate.stop((stack.label, verdict) for stack, (verdict, _) in found.verdicts.items()):
         error, yet = (Refused, "") if stop.outcome is Outcome.REFUSE else (Waiting, " yet")
         raise error(

@@ -15,7 +15,7 @@ from gitops.adapters.interrupts import noted
 from gitops.commands.affected import find_affected
 from gitops.config import Environment
 from gitops.context import Context, require_environment
-from gitops.errors import ConfigError, GitFailed, UsageError
+from gitops.errors import ConfigError, EngineFailed, GitFailed, UsageError
 from gitops.flow import downstream, reuse
 from gitops.flow import plan as plans
 from gitops.flow.affected import reached_files
@@ -23,7 +23,7 @@ from gitops.flow.discover import Snapshot, take_snapshot
 from gitops.flow.order import upstream_of, waves
 from gitops.flow.policies import NO_PACKS, Packs, entry, exists, pack_at
 from gitops.flow.record import History, Query
-from gitops.model import Inputs, Plan, PolicyPack, Record, RecordKind, ResourceGraph, Stack
+from gitops.model import Inputs, Plan, PolicyPack, Record, RecordKind, ResourceGraph, Stack, StartState
 from gitops.ports import RunnablePack
 
 Result = TypeVar("Result")
@@ -184,7 +184,7 @@ def standing_release(context: Context, history: History, stack: Stack, commit: s
     nothing: the files between the two do not say what an apply would do.
     """
     release = history.release(stack)
-    if release is None or history.cut_short(stack):
+    if release is None or history.without_release(stack):
         return None
     if release.commit != commit:
         if not contains(context, commit, release.commit):
@@ -198,6 +198,23 @@ def standing_release(context: Context, history: History, stack: Stack, commit: s
 def last_release(history: History, stack: Stack, environment: str) -> Record | None:
     """The release whose rules a change is held to as well: the stack's own, else the newest of the environment."""
     return history.release(stack) or history.newest(Query(kinds=(RecordKind.RELEASE,), environment=environment))
+
+
+def must_have_its_state(program: Program, stack: Stack, start: StartState, history: History) -> None:
+    """Raises EngineFailed where a stack that was applied is not in the state backend, and would be made a second time.
+
+    Looked at only where the state is empty. A backend that has the stack, with nothing in it, is believed.
+    """
+    last = history.newest(Query(stack=stack.label, kinds=(RecordKind.APPLIED, RecordKind.DESTROYED)))
+    if start.resources or last is None or last.kind is RecordKind.DESTROYED:
+        return
+    if stack.name not in program.context.engine.stacks(program.project_folder(stack)):
+        raise EngineFailed(
+            f"{stack.label} was applied by {last.by}, and the state backend has no such stack: all of it would be made "
+            "a second time.",
+            hint="Is the state in another backend, or in a folder of another clone? Name that one. Where the stack was "
+            f"removed on purpose, make it anew: `pulumi stack init {stack.name}`.",
+        )
 
 
 def contains(context: Context, commit: str, ancestor: str) -> bool:

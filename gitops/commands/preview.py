@@ -10,7 +10,7 @@ import click
 from gitops.commands import downstream, publishing, reporting
 from gitops.commands import scope as scopes
 from gitops.commands.duration import WAIT, NewFile
-from gitops.commands.planning import Program, checked_out, named, side_by_side
+from gitops.commands.planning import Program, checked_out, must_have_its_state, named, side_by_side
 from gitops.commands.telling import tell, tell_free_text
 from gitops.commands.undisturbed import Undisturbed
 from gitops.config import Environment
@@ -64,7 +64,8 @@ def preview(context: Context, request: Request) -> Review:
             started = context.clock.monotonic()
             reasons = scope.affected.get(stack) or AffectedStack(stack, ())
             packs = program.packs(stack, environment.name, history)
-            made = _review(program, (environment, head), reasons, packs, _on_record(history, stack, request))
+            recorded = _on_record(history, stack, request)
+            made = _review(program, (environment, head), reasons, packs, recorded, history)
             seconds = 0 if made.same_as else round(context.clock.monotonic() - started)
             return replace(made, packs=packs.changes, seconds=seconds)
 
@@ -80,7 +81,12 @@ def preview(context: Context, request: Request) -> Review:
 
 
 def _review(
-    program: Program, of: tuple[Environment, str], affected: AffectedStack, packs: Packs, recorded: Plan | None
+    program: Program,
+    of: tuple[Environment, str],
+    affected: AffectedStack,
+    packs: Packs,
+    recorded: Plan | None,
+    history: records.History,
 ) -> StackReview:
     (environment, head), stack = of, affected.stack
     try:
@@ -89,6 +95,7 @@ def _review(
             plan = replace(recorded, environment=environment.name, commit=head)
             return StackReview(affected, plan, same_as=recorded)
         plan, graph = program.planned(stack, environment.name, head, packs)
+        must_have_its_state(program, stack, plan.start, history)
         return StackReview(affected, plan, graph=graph)
     except EngineFailed as error:
         tell_free_text(stack.label, error)

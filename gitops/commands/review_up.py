@@ -52,6 +52,11 @@ class _Up(Work):
     def stack(self) -> Stack:
         return self.site.stack(self.request.number)
 
+    def way_on(self, *, drifted: bool) -> str:
+        """A review stack is brought up to date by each run; nobody's approval is used for it."""
+        again = "it applies what differs, and verifies" if drifted else "it verifies once more"
+        return f"Run the same command again: {again}. Or push a commit that mends it."
+
 
 def up(context: Context, number: int, wait: int) -> Result:
     """Bring the pull request's stack up to its merge result, and tell its address on the pull request.

@@ -33,10 +33,10 @@ from gitops.commands.planning import (
 from gitops.commands.telling import print_view, tell
 from gitops.config import Config, Environment
 from gitops.context import Context
-from gitops.errors import GitOpsError, Refused, Waiting
+from gitops.errors import GitOpsError, NotVerified, Refused, Waiting
 from gitops.flow import gate, lease, legs, values, wording
 from gitops.flow import record as records
-from gitops.model import Check, Outcome, Plan, RecordKind, Stack, Verdict
+from gitops.model import Check, Outcome, Plan, Record, RecordKind, Stack, Verdict
 from gitops.views import terminal
 
 # Clocks of machines that keep time differ by less.
@@ -47,6 +47,7 @@ class Done(StrEnum):
     """How it ended for one stack."""
 
     RELEASED = "released"
+    WOULD_VERIFY = "would verify"
     ALREADY_RELEASED = "already released"
     SUPERSEDED = "superseded"
     WOULD_APPLY = "would apply"
@@ -113,6 +114,10 @@ def up(context: Context, request: Request) -> tuple[StackResult, ...]:
         held = {stack: leases[stack] for stack in _must_be_leased(wanted, needless, leases)}
         # At once: these records stand without a lease, so they must not be older than what they were read from.
         done = {stack: _skip(run, one) for stack, one in needless.items()}
+        applied = {stack: record for stack in held if (record := applying.applied_before(run, stack, history))}
+        for stack in (one for wave in program.in_order(applied) for one in wave):
+            done[stack] = _verify(run, held.pop(stack), applied[stack], history)
+        history = run.ledger.history() if applied else history
         _must_be_foreseen(run, held, history)
         done |= {one.stack: one for one in _Work(run, held, history, private).results()}
         return tuple(done[stack] for wave in program.in_order(wanted) for stack in wave)
@@ -238,6 +243,24 @@ def _needless(run: Run, stacks: Iterable[Stack], history: records.History) -> di
     return found
 
 
+def _verify(run: Run, lease: Held, applied: Record, history: records.History) -> StackResult:
+    """What an earlier run has applied, verified; a dry run ends before that.
+
+    The ledger's word that it is applied lets no program run: whoever may write there need not be an approver. Windows,
+    budgets and the like were before the apply. Raises Refused, Waiting and NotVerified.
+    """
+    if run.dry_run:
+        return StackResult(lease.stack, Done.WOULD_VERIFY)
+    verdict = gate.by_people(run.judge.foresee(lease.stack, history))
+    stop = None if run.glass else gate.stop([(lease.stack.label, verdict)])
+    if stop is not None:
+        print_view(terminal.verdict(verdict))
+        error, yet = (Waiting, " yet") if stop.outcome is Outcome.WAIT else (Refused, "")
+        hint = "Nothing is applied again, whatever is done about that. `gitops up --break-glass` verifies without it."
+        raise error(f"Applied, and not verified{yet}: {stop.reasons}.", hint=hint)
+    return StackResult(lease.stack, Done.RELEASED, checks=applying.verify_again(run, lease, applied, history))
+
+
 def _skip(run: Run, needless: StackResult) -> StackResult:
     """Nothing to apply; the ledger learns what that means for this commit."""
     stack, because_of = needless.stack, needless.because_of
@@ -288,7 +311,8 @@ def as_document(results: tuple[StackResult, ...]) -> dict[str, object]:
 def _as_failure(error: GitOpsError) -> dict[str, object]:
     """The JSON form of an end that is none: the exit code tells the same."""
     outcome = {Refused.exit_code: "refused", Waiting.exit_code: "waiting"}.get(error.exit_code, "failed")
-    return {"format": 1, "outcome": outcome, "message": error.message, "hint": error.hint, "stacks": []}
+    told = {"format": 1, "outcome": outcome, "message": error.message, "hint": error.hint, "stacks": []}
+    return {**told, "drift": list(error.drift)} if isinstance(error, NotVerified) else told
 
 
 @click.command("up", short_help="Apply what was reviewed, exactly.")
@@ -318,7 +342,8 @@ def command(
     """Apply a commit of an environment branch: exactly what was reviewed, or nothing.
 
     Under each stack's lease: preview, compare with the reviewed plan, apply that plan, verify, record. A plan that
-    differs is refused with what differs, and nothing is touched.
+    differs is refused with what differs, and nothing is touched. What is applied and not verified yet is verified, and
+    not applied again.
 
     \b
     gitops up                        the environment that follows the current branch
@@ -351,6 +376,6 @@ def command(
 
 def _counted(result: StackResult) -> str:
     if result.plan is None:
-        return ""
+        return " (verified; nothing was applied)" if result.done is Done.RELEASED else ""
     changes = result.plan.changes
     return f" ({wording.done(changes) if result.done is Done.RELEASED else wording.tally(changes) or 'no changes'})"

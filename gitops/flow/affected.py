@@ -10,7 +10,9 @@ a submodule, an unknown status     every stack: Git does not say which files cha
 Python that programs reach         the stacks that reach it, by the import graph of either commit
 policy packs                       every stack
 `*.md`, images, licences, `docs/`,
-`.github/`, `tests/`, `bench/`     none, unless a program imports or names them
+`.github/`, `tests/`, `bench/`,
+a state that Pulumi keeps in
+`.pulumi/`                         none, unless a program imports or names them
 lock files and requirements        the stacks of the projects in that folder and below
 Python that no program reaches     none, unless a program names it or its folder (a function's source, say)
 data beside Python modules         the stacks that reach a module of that folder, or that name the file
@@ -35,6 +37,7 @@ from gitops.flow.reach import ImportGraph, Sources
 from gitops.model import AffectedStack, Change, FileStatus, Reason, ReasonKind, Stack
 
 PIPELINE_CONFIG = "gitops.yaml"
+_STATE_FOLDER = "/.pulumi/"  # workspace.BookkeepingDir of sdk/go/common/workspace/paths.go
 _POLICY_FILE = "PulumiPolicy.yaml"
 _POLICY_FOLDER = "policy"
 _QUIET_FOLDERS = frozenset({"docs", "tests", "bench", ".github"})
@@ -271,7 +274,7 @@ class _Rules:
         return any(folder in self._policy_folders for folder in _folders_above(path))
 
     def _is_quiet(self, path: str, name: str) -> bool:
-        if _QUIET_FILE.fullmatch(name):
+        if _QUIET_FILE.fullmatch(name) or _STATE_FOLDER in f"/{path}":
             return True
         for folder in _folders_above(path):
             parent, _, last = folder.rpartition("/")

@@ -1,18 +1,19 @@
 """The promise's ground in the cloud: who may take the pipeline's roles, how the state is kept, how secrets are."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from gitops.config import Config
 from gitops.flow import workflows
+from gitops.flow.backends import VARIABLE, is_relative
 from gitops.flow.findings import About, Finding, KeepVersions, State, not_checked, passed
 from gitops.flow.wording import listed
 from gitops.model import BucketSettings, JobEnvironment, RoleTrust, Unread
 
-ROLE, BACKEND = "AWS_ROLE", "PULUMI_BACKEND_URL"
+ROLE, BACKEND = "AWS_ROLE", VARIABLE
 AUDIENCE = "sts.amazonaws.com"
 _ISSUER = "token.actions.githubusercontent.com"
 _TAKES = "sts:assumerolewithwebidentity"
@@ -23,7 +24,8 @@ _KEY_SERVICES = ("awskms://", "gcpkms://", "azurekeyvault://", "hashivault://")
 class StackSettings:
     """Of a stack's settings file: its secrets provider, and whether it has secrets and the key to compare them by.
 
-    `folder` is its project's; `unread` says why the file could not be read.
+    `folder` is its project's, `backend` what its project file names as such; `unread` says why the stack's file could
+    not be read.
     """
 
     stack: str
@@ -32,6 +34,7 @@ class StackSettings:
     has_digest_key: bool = False
     unread: Unread | None = None
     folder: str = "."
+    backend: str = ""
 
 
 # --- roles --------------------------------------------------------------------------------------
@@ -158,29 +161,44 @@ def _claims(condition: Any) -> Mapping[str, set[str]]:
 # --- state --------------------------------------------------------------------------------------
 
 
-def addresses(environments: Mapping[str, JobEnvironment] | Unread, local: str) -> Mapping[str, tuple[str, ...]]:
-    """Backend address → the environments whose state is there; `local` is this machine's, asked where none is named."""
+def addresses(
+    environments: Mapping[str, JobEnvironment] | Unread, local: str, stacks: Sequence[StackSettings] | Unread
+) -> Mapping[str, tuple[str, ...]]:
+    """Backend address → the environments whose state is there; `local` is this machine's, asked where none is named.
+
+    Where an environment or this machine names none, Pulumi goes by the project file: those addresses with their stacks.
+    """
     found: dict[str, list[str]] = {}
+    unnamed = isinstance(environments, Unread) or not environments
     if not isinstance(environments, Unread):
         for name in environments:
             address = _variable(environments, name, BACKEND)
+            unnamed = unnamed or address == ""
             if isinstance(address, str) and address:
                 found.setdefault(address, []).append(name)
     if not found and local:
-        found[local] = ["this machine"]
+        return {local: ("this machine",)}
+    if unnamed and not isinstance(stacks, Unread):
+        for one in stacks:
+            if one.backend:
+                found.setdefault(one.backend, []).append(one.stack)
     return {address: tuple(names) for address, names in found.items()}
 
 
 def backends(
-    environments: Mapping[str, JobEnvironment] | Unread, buckets: Mapping[str, BucketSettings | Unread], local: str
+    environments: Mapping[str, JobEnvironment] | Unread,
+    buckets: Mapping[str, BucketSettings | Unread],
+    local: str,
+    stacks: Sequence[StackSettings] | Unread = (),
 ) -> Iterator[Finding]:
     """How the state is kept."""
-    named = addresses(environments, local)
+    named = addresses(environments, local, stacks)
+    by_projects = not isinstance(stacks, Unread) and bool(stacks) and all(one.backend for one in stacks)
     if not isinstance(environments, Unread):
         for name, one in environments.items():
             if isinstance(one.variables, Unread):
                 yield not_checked(About.STATE_BACKEND, f"state of {name}", one.variables)
-            elif not one.variables.get(BACKEND):
+            elif not one.variables.get(BACKEND) and not by_projects:
                 fix = f"gh variable set {BACKEND} --env {name} --body s3://BUCKET"
                 text = f"names no backend: {BACKEND} is not set"
                 yield Finding(About.STATE_BACKEND, f"state of {name}", State.MISSING, text, fix)
@@ -188,7 +206,14 @@ def backends(
         hint = f"set the variable {BACKEND} in the environments; here: export {BACKEND}=s3://BUCKET"
         yield not_checked(About.STATE_BACKEND, "state", Unread("no backend is named anywhere that could be read", hint))
     for address, names in named.items():
-        yield from _backend(address, f"state of {listed(names)}", buckets)
+        subject = f"state of {listed(names)}"
+        if is_relative(address) and not isinstance(environments, Unread):
+            text = f"{address} is a folder of the clone, which no job keeps: every run there is refused"
+            yield Finding(
+                About.STATE_BACKEND, subject, State.MISSING, text, "move the state into a bucket: docs/state.md"
+            )
+        else:
+            yield from _backend(address, subject, buckets)
 
 
 def _backend(address: str, subject: str, buckets: Mapping[str, BucketSettings | Unread]) -> Iterator[Finding]:
@@ -229,7 +254,7 @@ def _backend(address: str, subject: str, buckets: Mapping[str, BucketSettings | 
 # --- secrets ------------------------------------------------------------------------------------
 
 
-def secrets(stacks: Iterable[StackSettings] | Unread) -> Iterator[Finding]:
+def secrets(stacks: Sequence[StackSettings] | Unread) -> Iterator[Finding]:
     """With what each stack's secrets are encrypted, and whether there is a key to compare them by."""
     if isinstance(stacks, Unread):
         yield not_checked(About.SECRETS, "stacks", stacks)

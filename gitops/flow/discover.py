@@ -28,7 +28,10 @@ _TEMPLATE_NAME = "${PROJECT}"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One Pulumi project. `code` is the folder its program runs in (`main:`); `entry` the file that is run, or None."""
+    """One Pulumi project. `code` is the folder its program runs in (`main:`); `entry` the file that is run, or None.
+
+    `backend` is the address of the state backend that its file names, "" where it names none.
+    """
 
     name: str
     folder: str
@@ -38,6 +41,7 @@ class Project:
     entry: str | None
     stacks: tuple[Stack, ...] = ()
     config_files: Mapping[str, str] = field(default_factory=dict)
+    backend: str = ""
 
     @property
     def is_python(self) -> bool:
@@ -135,7 +139,7 @@ def parse_project(
     config_folder = _inside(file, keys, "config" if old_style else "stackConfigDir", folder)
     config_files = dict(sorted(folders.get(config_folder, {}).items()))
     stacks = tuple(Stack(name, stack, folder) for stack in config_files)
-    return Project(name, folder, file, runtime, code, entry, stacks, config_files)
+    return Project(name, folder, file, runtime, code, entry, stacks, config_files, _inner(file, keys, "backend", "url"))
 
 
 def _top_level(file: str, content: bytes) -> Mapping[str, Any]:
@@ -162,11 +166,17 @@ def _text(file: str, keys: Mapping[str, Any], key: str) -> str:
 
 
 def _runtime(file: str, keys: Mapping[str, Any]) -> str:
-    node = keys.get("runtime")
-    if isinstance(node, yaml.MappingNode):
-        options = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-        return _text(file, options, "name")
+    if isinstance(keys.get("runtime"), yaml.MappingNode):
+        return _inner(file, keys, "runtime", "name")
     return _text(file, keys, "runtime")
+
+
+def _inner(file: str, keys: Mapping[str, Any], outer: str, key: str) -> str:
+    """The text at `outer.key`; "" where `outer` is no mapping."""
+    node = keys.get(outer)
+    if not isinstance(node, yaml.MappingNode):
+        return ""
+    return _text(file, {k.value: value for k, value in node.value if isinstance(k, yaml.ScalarNode)}, key)
 
 
 def _inside(file: str, keys: Mapping[str, Any], key: str, folder: str) -> str:

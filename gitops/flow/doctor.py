@@ -93,7 +93,7 @@ def _findings(facts: Facts) -> Iterator[Finding]:
     yield from _ledger(facts)
     ours = pipelines_own(facts.environments, config)
     yield from cloud_settings.roles(facts.environments, facts.trusts, facts.repository, config)
-    yield from cloud_settings.backends(ours, facts.buckets, facts.local_backend)
+    yield from cloud_settings.backends(ours, facts.buckets, facts.local_backend, facts.stacks)
     yield from cloud_settings.secrets(facts.stacks)
     yield from _machine(facts)
 

@@ -1,15 +1,15 @@
 """What differs from what is released: live drift, what is merged and not applied, or nothing. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from gitops.flow import markdown, values, wording
+from gitops.flow import markdown, values, verify, wording
 from gitops.flow.markdown import code, html_code
 from gitops.flow.values import top_level
 from gitops.flow.wording import Weight, short
-from gitops.model import Operation, Record, ResourceChange, Stack
+from gitops.model import EngineRun, Operation, Record, ResourceChange, Stack
 
 _STACKS_SHOWN = 20
 _TABLE_LIMIT = 45_000
@@ -17,22 +17,24 @@ _PROPERTIES_SHOWN = 8
 
 
 class State(StrEnum):
-    """How a stack is, gravest first, at the commit that is released."""
+    """How a stack is, gravest first, at the commit that was applied last."""
 
     UNKNOWN = "unknown"
     DRIFTED = "drifted"
     CUT_SHORT = "apply cut short"
+    NOT_VERIFIED = "applied, not verified"
     NEVER_RELEASED = "never released"
     AS_RELEASED = "as released"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One stack, as a preview of its released commit found it.
+    """One stack, as a preview of its released commit found it; or of one that is applied since, and not verified.
 
-    `changes` are what an apply of that commit would do. `cut_short` is an apply since the release that did not end
-    well: what differs is its work, and no drift. `problem` says why nothing is known. `pending` says that the branch's
-    newest commit affects the stack beyond its release.
+    `changes` are what an apply of that commit would do, without `ended`: Jobs that have done their work, and that their
+    time to live has taken away. `cut_short` is an apply since the release that did not end well: what differs is its
+    work, and no drift. `problem` says why nothing is known. `pending` says that the branch's newest commit affects the
+    stack beyond its release.
     """
 
     stack: Stack
@@ -41,6 +43,13 @@ class Look:
     cut_short: Record | None = None
     problem: str = ""
     pending: bool = False
+    applied: str = ""
+    ended: tuple[ResourceChange, ...] = ()
+
+    @property
+    def commit(self) -> str:
+        """The commit that it was looked at."""
+        return self.applied or self.release
 
     @property
     def drifted(self) -> tuple[ResourceChange, ...]:
@@ -57,11 +66,13 @@ class Look:
         """Its state."""
         if self.problem:
             return State.UNKNOWN
-        if not self.release:
+        if not self.commit:
             return State.NEVER_RELEASED
         if self.cut_short:
             return State.CUT_SHORT
-        return State.DRIFTED if self.drifted else State.AS_RELEASED
+        if self.drifted:
+            return State.DRIFTED
+        return State.NOT_VERIFIED if self.applied else State.AS_RELEASED
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,12 @@ class Report:
     def of(self, state: State) -> tuple[Look, ...]:
         """The stacks in that state."""
         return tuple(one for one in self.looks if one.state is state)
+
+
+def seen(look: Look, run: EngineRun) -> Look:
+    """With what a refreshed preview saw."""
+    ended = verify.ended_jobs(run)
+    return replace(look, changes=tuple(one for one in run.changes if one not in ended), ended=ended)
 
 
 def marker(environment: str) -> str:
@@ -113,7 +130,7 @@ def issue(found: Report) -> str | None:
         "",
         f"- *Revert it*: open a pull request into {code(found.branch)} that affects the stack; a comment in {stacks} "
         "is enough. Its plan shows the drift being taken back, and an approval stands for exactly that. `gitops up` "
-        "alone does nothing here, since the commit is released already.",
+        "alone does nothing here, since that commit is applied already.",
         f"- *Adopt it*: change the program in a pull request into {code(found.branch)} until its plan leaves these "
         "resources alone.",
         "",
@@ -137,7 +154,7 @@ _WHAT_HAPPENED = {
 
 
 def _rows(look: Look) -> list[str]:
-    stack = f"{html_code(look.stack.label)} at {html_code(short(look.release))}"
+    stack = f"{html_code(look.stack.label)} at {html_code(short(look.commit))}"
     return [
         f"| {stack} | {html_code(wording.resource_type(one.type))} {html_code(one.name)} "
         f"| {_WHAT_HAPPENED.get(one.operation, 'differs')} | {_properties(one)} |"
@@ -175,9 +192,11 @@ def as_document(found: Sequence[Report]) -> Mapping[str, Any]:
                         "stack": look.stack.label,
                         "state": look.state.value,
                         "release": look.release or None,
+                        "applied": look.applied or None,
                         "pending": look.pending,
                         "drift": values.pack(look.drifted),
                         "noise": look.noise,
+                        "ended": [one.urn for one in look.ended],
                         "problem": look.problem or None,
                     }
                     for look in one.looks

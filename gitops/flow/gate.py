@@ -177,6 +177,11 @@ def foresee(sets: Sequence[RuleSet], evidence: Evidence) -> Verdict:
     return Verdict((*first, *_environments(sets, _case(evidence, plan))))
 
 
+def by_people(verdict: Verdict) -> Verdict:
+    """The part of a verdict that says whether people saw the change and agreed; nobody's program runs without that."""
+    return Verdict(tuple(one for one in verdict.rules if one.rule.startswith(("reviewed", "approvals", "owners of "))))
+
+
 def decide(sets: Sequence[RuleSet], fresh: Plan, evidence: Evidence) -> Verdict:
     """Every rule's answer."""
     case = _case(evidence, fresh)

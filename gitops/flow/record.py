@@ -24,6 +24,7 @@ BRANCH = LEDGER_BRANCH
 FOLDER = "records"
 _APPLIES = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.NOT_VERIFIED, RecordKind.APPLY_FAILED)
 _DESTROYS = (RecordKind.DESTROY_STARTED, RecordKind.DESTROY_FAILED)
+_DONE = (RecordKind.APPLIED, RecordKind.NOT_VERIFIED)
 
 
 def path_of(sequence: int) -> str:
@@ -240,7 +241,17 @@ class History:
         return last if last is not None and last.kind is RecordKind.APPLY_STARTED else None
 
     def cut_short(self, stack: Stack) -> Record | None:
-        """The newest apply or destroy, if it did not come to its end: killed, failed, or applied and not verified.
+        """The newest apply or destroy, if it did not come to its end: killed, cancelled or failed."""
+        last = self.without_release(stack)
+        return None if last is None or last.kind in _DONE else last
+
+    def unverified(self, stack: Stack) -> Record | None:
+        """The newest apply, if all of it was done and it is no release: it is to be verified, and nothing else."""
+        last = self.without_release(stack)
+        return last if last is not None and last.kind in _DONE else None
+
+    def without_release(self, stack: Stack) -> Record | None:
+        """The newest apply or destroy, if it did not come to a release or to the stack's end.
 
         An attempt that ended before it touched anything is none, nor does it end the one before it. Neither does a
         release without an apply: it says that nothing is wanted, and not what was done.

@@ -48,6 +48,8 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
             found.append(f"{change.operation.value} {change.name} differs from the planned {operations}")
         elif change.operation is Operation.DELETE and _moved(change.urn, approved, fresh):
             found.append(f"{change.name}, which is to be deleted, moved since that was approved")
+        elif change.operation is Operation.CREATE and _was_made(change.urn, approved, fresh):
+            found.append(f"create {change.name} is done already, and it is gone since")
     found += _left_out(approved, fresh)
     found += [
         f"{one.policy} finds something new about {one.urn.rsplit('::', 1)[-1] or 'the stack'}"
@@ -87,6 +89,11 @@ def _left_out(approved: Plan, fresh: Plan) -> Iterator[str]:
 def _renamed(plan: Plan) -> set[str]:
     """The URNs that resources have until the plan's aliases rename them."""
     return {str(item.old) for change in plan.changes for item in change.properties if item.path == "(urn)"}
+
+
+def _was_made(urn: str, approved: Plan, fresh: Plan) -> bool:
+    """Whether the apply has made it, whole: an approval is for making it once."""
+    return urn in fresh.start.resources.keys() - approved.start.resources.keys() - set(fresh.start.unfinished)
 
 
 def _moved(urn: str, approved: Plan, fresh: Plan) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from gitops.errors import StepFailure
 from gitops.flow.command import Ending
-from gitops.model import Check, Plan, Record, RecordKind, Verdict
+from gitops.model import Check, Plan, Record, RecordKind, ResourceChange, Verdict
 
 ID = "https://gitops-pulumi.invalid/schemas/ledger-record.json"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -48,10 +48,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What the checks after an apply found: `not verified` when one did not pass, else `release`."""
+    """What the checks after an apply found: `not verified` when one did not pass, else `release`.
+
+    `drift` is what is live and not as it was applied.
+    """
 
     plan_digest: Digest
     checks: tuple[Check, ...]
+    drift: tuple[ResourceChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

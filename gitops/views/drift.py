@@ -8,12 +8,14 @@ from rich.text import Text
 from gitops.flow import wording
 from gitops.flow.drift import Look, Report, State
 from gitops.flow.wording import clip, plural, short, visible
+from gitops.model import ResourceChange
 from gitops.views.lines import Lines, add_change
 
 _STYLES = {
     State.UNKNOWN: "bold red",
     State.DRIFTED: "bold red",
     State.CUT_SHORT: "yellow",
+    State.NOT_VERIFIED: "yellow",
     State.NEVER_RELEASED: "yellow",
     State.AS_RELEASED: "green",
 }
@@ -25,6 +27,15 @@ def view(found: Sequence[Report]) -> RenderableType:
     for one in found:
         parts += [Text(), *_environment(one)] if parts else _environment(one)
     return Group(*parts)
+
+
+def differences(label: str, changes: Sequence[ResourceChange]) -> RenderableType:
+    """What is live and not as it was applied to a stack."""
+    lines = Lines()
+    lines.add(f"  {clip(label)}: what is live differs from what was applied", _STYLES[State.DRIFTED], hang=4)
+    for change in wording.ordered(changes):
+        add_change(lines, change, indent=4)
+    return lines
 
 
 def _environment(found: Report) -> Iterator[RenderableType]:
@@ -44,7 +55,7 @@ def _headline(found: Report) -> str:
 
 
 def _add(lines: Lines, look: Look, found: Report) -> None:
-    at = f" at {short(look.release)}" if look.release else ""
+    at = f" at {short(look.commit)}" if look.commit else ""
     lines.add(f"  {clip(look.stack.label)}: {look.state.value}{at}", _STYLES[look.state], hang=4)
     for line in look.problem.splitlines():
         lines.add(f"    │ {visible(line)}", hang=6)
@@ -53,6 +64,12 @@ def _add(lines: Lines, look: Look, found: Report) -> None:
         lines.add(f"    {kind}: the apply of {commit} did not end well, so what differs is its own work", hang=6)
     for change in look.drifted:
         add_change(lines, change, indent=4)
+    if look.applied:
+        text = f"    {short(look.applied)} is applied and not verified: `gitops up` verifies it, and applies nothing"
+        lines.add(text, "yellow", hang=6)
+    if look.ended:
+        names = wording.listed([clip(one.name) for one in look.ended])
+        lines.add(f"    ended and gone, as its time to live says: {names}", "dim", hang=6)
     if look.noise:
         lines.add(f"    {plural(look.noise, 'change')} of bookkeeping: {wording.BOOKKEEPING_NOTE}", "dim", hang=6)
     if look.pending:

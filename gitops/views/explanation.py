@@ -1,7 +1,7 @@
 """The gate explained: for each stack every rule, what it looked at, what it found, and what to do next."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -17,12 +17,24 @@ TITLES = {Outcome.ALLOW: "allowed", Outcome.WAIT: "waiting", Outcome.REFUSE: "re
 _INPUT_LIMIT = 200
 
 
-def view(environment: str, commit: str, verdicts: Mapping[Stack, tuple[Verdict, Evidence]]) -> RenderableType:
-    """The gate of an environment on each of its stacks that have something to apply."""
+def view(
+    environment: str,
+    commit: str,
+    verdicts: Mapping[Stack, tuple[Verdict, Evidence]],
+    applied: Sequence[Stack] = (),
+) -> RenderableType:
+    """The gate of an environment on each of its stacks that have something to apply; `applied` are to be verified."""
     lines = Lines()
     lines.add(f"The gate of {clip(environment)} on commit {short(commit)}", "bold")
-    if not verdicts:
+    if not verdicts and not applied:
         lines.add("  There is nothing to apply: every stack is released at this commit or at a later one.")
+    for stack in applied:
+        lines.add(
+            f"  {clip(stack.label)}: this commit is applied, and not verified: `gitops up` verifies it, and applies "
+            "nothing",
+            "yellow",
+            hang=4,
+        )
     for stack, (verdict, evidence) in verdicts.items():
         plan = f", plan {short(evidence.approved.plan_digest)}" if evidence.approved else ""
         lines.add()

@@ -84,7 +84,7 @@ class FoughtOver(FakeEngine):
 def test_drift_right_after_an_apply_keeps_it_from_being_a_release(tmp_path: Path) -> None:
     world = World(tmp_path, engine=FoughtOver())
     world.reviewed({"Pulumi.dev.yaml": wanting(web=20)}, "bob")
-    with pytest.raises(Failed, match="nothing left to change: update web"):
+    with pytest.raises(Failed, match="nothing left to change: drift since the apply: update web"):
         world.up()
     assert RecordKind.RELEASE.value not in world.kinds
 

@@ -11,6 +11,7 @@ from gitops.commands import rollback as rolling_back
 from gitops.commands.promote import Request, promote
 from gitops.errors import Failed, Refused, RemoteUnreachable, UsageError, Waiting
 from gitops.flow.promotion import Outcome, Promotion
+from gitops.model import UnknownValue
 from tests.commands.proposing import Carrying
 from tests.commands.world import GITOPS, wanting
 from tests.support import git
@@ -87,7 +88,7 @@ def test_what_was_never_applied_waits(world: Carrying) -> None:
 
 
 def test_what_was_not_verified_waits_and_says_which_check_failed(world: Carrying) -> None:
-    world.engine.outputs_of = {"url": ""}
+    world.engine.outputs_of = {"url": UnknownValue()}
     with pytest.raises(Failed):
         world.released_in_dev("feature", web=20)
     (reason,) = promoted(world).reasons
@@ -96,7 +97,7 @@ def test_what_was_not_verified_waits_and_says_which_check_failed(world: Carrying
 
 def test_the_release_before_an_unverified_commit_is_promoted_and_that_is_told(world: Carrying) -> None:
     good = world.released_in_dev("feature", web=20)
-    world.engine.outputs_of = {"url": ""}
+    world.engine.outputs_of = {"url": UnknownValue()}
     with pytest.raises(Failed):
         world.released_in_dev("second", web=21)
     found = promoted(world)

@@ -9,9 +9,9 @@ import pytest
 
 from gitops.commands import up as upping
 from gitops.commands.up import Done, StackResult
-from gitops.errors import EngineFailed, Failed, LedgerBroken, Refused, RemoteUnreachable, Waiting
+from gitops.errors import EngineFailed, Failed, LedgerBroken, NotVerified, Refused, RemoteUnreachable, Waiting
 from gitops.flow import record as records
-from gitops.model import RecordKind, StartState
+from gitops.model import RecordKind, StartState, UnknownValue
 from gitops.ports import Preview, RunnablePack
 from tests.commands.world import DEV, GITOPS, World, wanting
 from tests.fakes.engine import FakeEngine
@@ -285,10 +285,11 @@ def test_a_killed_run_is_named_settled_and_finished(world: World, capsys: pytest
 
 def test_an_apply_that_cannot_be_verified_is_no_release_until_it_can(world: World) -> None:
     world.reviewed(SCALE, "bob")
-    world.engine.outputs_of = {"url": None}
-    with pytest.raises(Failed, match="outputs present: without a value: url") as caught:
+    world.engine.outputs_of = {"url": UnknownValue()}
+    with pytest.raises(NotVerified, match="outputs present: without a value: url") as caught:
         world.up()
-    assert caught.value.exit_code == 1
+    assert (caught.value.exit_code, caught.value.drift) == (1, ())
+    assert "Run the same command again to verify it once more, which applies nothing" in caught.value.hint
     assert world.kinds == ["apply started", "applied", "not verified"]
     world.engine.outputs_of = {"url": "http://shop"}
     assert only(world.up()).done is Done.RELEASED

@@ -16,6 +16,7 @@ class End(StrEnum):
     RELEASED = "the next run releases it"
     WAS_RELEASED = "the struck run had released it"
     REVIEWED_ANEW = "refused until the plan is reviewed anew, then released"
+    TAKEN_BACK = "no release until another reviewed change takes the difference back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ RELEASED = ("apply started", "applied", "release")
 TOOK_OVER = "took over the lease of ada"
 NEVER_ENDED = "never ended; looking at what it left"
 THE_REST = "it is the rest of the reviewed plan, whose apply was cut short"
+VERIFIES = "is not verified yet: that is done now, and nothing is applied"
 ADOPTED = "queue: its pending create was done; adopted"
 ALREADY = "already released"
 AS_REVIEWED = "is the reviewed one"
@@ -87,8 +89,8 @@ UNKNOWN = "may have been created"
 REWRITTEN = "The ledger"
 MOVED = "moved while it was being previewed; nothing was touched"
 OTHER_PLAN = "is not the reviewed"
-NOT_THE_REST = "it is not the rest of the reviewed plan"
 NO_RELEASE = "was applied, but is no release"
+DRIFTED = "nothing left to change: drift since the apply: update web (size)"
 WILL_DIE = "the lease could not be released, and dies by itself"
 
 ALL = tuple(Step)
@@ -129,6 +131,11 @@ def reviewed_anew(*said: str) -> Next:
     return Next(End.REVIEWED_ANEW, said)
 
 
+def taken_back(*said: str) -> Next:
+    """The next run fails, and applies nothing; another pull request mends it."""
+    return Next(End.TAKEN_BACK, said)
+
+
 def by_hand(command: str, *said: str) -> Next:
     """The next run fails until a person has run a command; then it is released."""
     return Next(End.RELEASED, said, by_hand=command)
@@ -140,19 +147,19 @@ CASES = (
     Case(Act.KILL, BEFORE_APPLY, killed(), released(TOOK_OVER, AS_REVIEWED)),
     Case(Act.KILL, (Step.APPLY,), killed(*STARTED), released(TOOK_OVER, NEVER_ENDED, ADOPTED, THE_REST)),
     Case(Act.KILL, (Step.APPLIED,), killed(*STARTED), released(TOOK_OVER, NEVER_ENDED, THE_REST)),
-    Case(Act.KILL, (Step.VERIFY, Step.RELEASE), killed(*APPLIED), released(TOOK_OVER, THE_REST)),
+    Case(Act.KILL, (Step.VERIFY, Step.RELEASE), killed(*APPLIED), released(TOOK_OVER, VERIFIES)),
     Case(Act.KILL, (Step.LET_GO,), killed(*RELEASED), was_released(another=True)),
     # What is being pushed arrives.
     Case(Act.KILL_ALONE, (Step.LEASE,), killed(), released(TOOK_OVER, AS_REVIEWED)),
     Case(Act.KILL_ALONE, (Step.STARTED,), killed(*STARTED), released(TOOK_OVER, NEVER_ENDED, AS_REVIEWED)),
-    Case(Act.KILL_ALONE, (Step.APPLIED,), killed(*APPLIED), released(TOOK_OVER, THE_REST)),
+    Case(Act.KILL_ALONE, (Step.APPLIED,), killed(*APPLIED), released(TOOK_OVER, VERIFIES)),
     Case(Act.KILL_ALONE, (Step.RELEASE,), killed(*RELEASED), was_released()),
     Case(Act.KILL_ALONE, (Step.LET_GO,), killed(*RELEASED, lease_left=False), was_released()),
     # An interrupt waits for what is being pushed.
     Case(Act.TERM, (Step.LEASE, *READING), ended(130, said=INTERRUPTED), released(AS_REVIEWED)),
     Case(Act.TERM, (Step.STARTED,), ended(130, *STOPPED, said=INTERRUPTED), released(AS_REVIEWED)),
     Case(Act.TERM, (Step.APPLY,), ended(130, *STOPPED, said=INTERRUPTED), released(THE_REST)),
-    Case(Act.TERM, (Step.APPLIED, Step.VERIFY), ended(130, *APPLIED, said=INTERRUPTED), released(THE_REST)),
+    Case(Act.TERM, (Step.APPLIED, Step.VERIFY), ended(130, *APPLIED, said=INTERRUPTED), released(VERIFIES)),
     Case(Act.TERM, (Step.RELEASE, Step.LET_GO), ended(130, *RELEASED, said=INTERRUPTED), was_released()),
     # The lease cannot be given back.
     Case(Act.OFFLINE, (Step.LEASE,), ended(1, said=NO_HOST), released(AS_REVIEWED)),
@@ -163,7 +170,7 @@ CASES = (
         cut_off(*STARTED, said=NO_HOST),
         released(TOOK_OVER, NEVER_ENDED, THE_REST),
     ),
-    Case(Act.OFFLINE, (Step.VERIFY, Step.RELEASE), cut_off(*APPLIED, said=NO_HOST), released(TOOK_OVER, THE_REST)),
+    Case(Act.OFFLINE, (Step.VERIFY, Step.RELEASE), cut_off(*APPLIED, said=NO_HOST), released(TOOK_OVER, VERIFIES)),
     Case(Act.OFFLINE, (Step.LET_GO,), Struck(0, RELEASED, WILL_DIE, lease_left=True), was_released(another=True)),
     Case(Act.ANSWER_LOST, (Step.LEASE,), cut_off(said=HUNG_UP), released(TOOK_OVER, AS_REVIEWED)),
     Case(Act.ANSWER_LOST, (Step.HISTORY,), ended(1, said=HUNG_UP), released(AS_REVIEWED)),
@@ -171,11 +178,11 @@ CASES = (
     Case(Act.ANSWER_LOST, (Step.STARTED, Step.APPLIED, Step.RELEASE, Step.LET_GO), ended(0, *RELEASED), was_released()),
     Case(Act.DISK, (Step.LEASE, *READING), ended(1, said=NO_SPACE), released(AS_REVIEWED)),
     Case(Act.DISK, (Step.STARTED, Step.APPLY), ended(1, *STARTED, said=NO_SPACE), released(NEVER_ENDED, THE_REST)),
-    Case(Act.DISK, (Step.APPLIED, Step.VERIFY), ended(1, *APPLIED, said=NO_SPACE), released(THE_REST)),
+    Case(Act.DISK, (Step.APPLIED, Step.VERIFY), ended(1, *APPLIED, said=NO_SPACE), released(VERIFIES)),
     Case(Act.DISK, (Step.RELEASE, Step.LET_GO), ended(0, *RELEASED), was_released()),
     Case(Act.PROVIDER, (Step.PREVIEW,), ended(1, said=QUOTA), released(AS_REVIEWED)),
     Case(Act.PROVIDER, (Step.APPLY,), ended(1, *STOPPED, said=QUOTA), released(THE_REST)),
-    Case(Act.PROVIDER, (Step.VERIFY,), ended(1, *APPLIED, said=QUOTA), released(THE_REST)),
+    Case(Act.PROVIDER, (Step.VERIFY,), ended(1, *APPLIED, said=QUOTA), released(VERIFIES)),
     # The cloud's while Pulumi works, else the code host's: the lease cannot be given back.
     Case(Act.EXPIRED, (Step.LEASE,), ended(1, said=NO_RIGHTS), released(AS_REVIEWED)),
     Case(Act.EXPIRED, (Step.HISTORY, Step.STARTED), cut_off(said=NO_RIGHTS), released(TOOK_OVER, AS_REVIEWED)),
@@ -183,8 +190,8 @@ CASES = (
     Case(Act.EXPIRED, (Step.GATE,), cut_off(said="Bad credentials"), released(TOOK_OVER, AS_REVIEWED)),
     Case(Act.EXPIRED, (Step.APPLY,), ended(1, *STOPPED, said=EXPIRED), released(THE_REST)),
     Case(Act.EXPIRED, (Step.APPLIED,), cut_off(*STARTED, said=NO_RIGHTS), released(TOOK_OVER, NEVER_ENDED, THE_REST)),
-    Case(Act.EXPIRED, (Step.VERIFY,), ended(1, *APPLIED, said=EXPIRED), released(THE_REST)),
-    Case(Act.EXPIRED, (Step.RELEASE,), cut_off(*APPLIED, said=NO_RIGHTS), released(TOOK_OVER, THE_REST)),
+    Case(Act.EXPIRED, (Step.VERIFY,), ended(1, *APPLIED, said=EXPIRED), released(VERIFIES)),
+    Case(Act.EXPIRED, (Step.RELEASE,), cut_off(*APPLIED, said=NO_RIGHTS), released(TOOK_OVER, VERIFIES)),
     Case(Act.EXPIRED, (Step.LET_GO,), Struck(0, RELEASED, WILL_DIE, lease_left=True), was_released()),
     Case(Act.STATE, MOVED_BEFORE, ended(3, "refused", said=OTHER_PLAN), reviewed_anew(OTHER_PLAN)),
     Case(Act.STATE, (Step.GATE, Step.STARTED), ended(3, *STOPPED, said=MOVED), reviewed_anew(OTHER_PLAN)),
@@ -192,16 +199,16 @@ CASES = (
         Act.STATE,
         (Step.APPLIED, Step.VERIFY),
         ended(1, *APPLIED, "not verified", said=NO_RELEASE),
-        reviewed_anew(NOT_THE_REST),
+        taken_back(VERIFIES, DRIFTED),
     ),
     Case(Act.STATE, (Step.RELEASE, Step.LET_GO), ended(0, *RELEASED), was_released(another=True)),
     Case(Act.ALTERED, (Step.LEASE, *BEFORE_APPLY), ended(1, said=REWRITTEN), released(AS_REVIEWED)),
     Case(Act.ALTERED, (Step.APPLY, Step.APPLIED), ended(1, *STARTED, said=REWRITTEN), released(NEVER_ENDED, THE_REST)),
-    Case(Act.ALTERED, (Step.VERIFY, Step.RELEASE), ended(1, *APPLIED, said=REWRITTEN), released(THE_REST)),
+    Case(Act.ALTERED, (Step.VERIFY, Step.RELEASE), ended(1, *APPLIED, said=REWRITTEN), released(VERIFIES)),
     Case(Act.ALTERED, (Step.LET_GO,), ended(0, *RELEASED), was_released()),
     Case(Act.SHORTENED, (Step.LEASE, *BEFORE_APPLY), ended(1, said=REWRITTEN), released(AS_REVIEWED)),
     Case(Act.SHORTENED, (Step.APPLY, Step.APPLIED), ended(1, said=REWRITTEN), released(NEVER_ENDED, THE_REST)),
-    Case(Act.SHORTENED, (Step.VERIFY, Step.RELEASE), ended(1, *STARTED, said=REWRITTEN), released(THE_REST)),
+    Case(Act.SHORTENED, (Step.VERIFY, Step.RELEASE), ended(1, *STARTED, said=REWRITTEN), released(VERIFIES)),
     Case(Act.SHORTENED, (Step.LET_GO,), ended(0, *APPLIED), was_released()),
     Case(Act.FORWARD, ALL[:-2], ended(0, *RELEASED), was_released(AHEAD)),
     Case(Act.FORWARD, ALL[-2:], ended(0, *RELEASED), was_released()),
@@ -217,11 +224,11 @@ REAL_CASES = (
         killed(*STARTED),
         Next(End.RELEASED, (TOOK_OVER, NEVER_ENDED, UNKNOWN), False, REPAIRED),
     ),
-    Case(Act.KILL, (Step.VERIFY,), killed(*APPLIED), released(TOOK_OVER, THE_REST)),
+    Case(Act.KILL, (Step.VERIFY,), killed(*APPLIED), released(TOOK_OVER, VERIFIES)),
     Case(Act.KILL_ALONE, (Step.APPLY,), killed(*STARTED), released(TOOK_OVER, NEVER_ENDED, THE_REST)),
     Case(Act.TERM, (Step.PREVIEW,), ended(130, said=INTERRUPTED), released(AS_REVIEWED)),
     Case(Act.TERM, (Step.APPLY,), ended(130, *STOPPED, said=INTERRUPTED), released(THE_REST)),
-    Case(Act.TERM, (Step.VERIFY,), ended(130, *APPLIED, said=INTERRUPTED), released(THE_REST)),
+    Case(Act.TERM, (Step.VERIFY,), ended(130, *APPLIED, said=INTERRUPTED), released(VERIFIES)),
     Case(Act.OFFLINE, (Step.APPLY,), cut_off(*STARTED, said=NO_HOST), released(TOOK_OVER, NEVER_ENDED, THE_REST)),
     Case(Act.DISK, (Step.APPLY,), ended(1, *STARTED, said="Out of diskspace"), released(NEVER_ENDED, THE_REST)),
     Case(Act.PROVIDER, (Step.APPLY,), ended(1, *STOPPED, said=QUOTA), released(THE_REST)),

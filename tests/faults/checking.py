@@ -71,6 +71,11 @@ def _carried_on(world: World, case: Case) -> list[str]:
             found.append(f"the next run was not refused but ended with {ran.code}: {ran.said}")
         world.review_again()
         ran = world.up()
+    if case.next.end is End.TAKEN_BACK:
+        if ran.code != 1:
+            found.append(f"the next run did not fail but ended with {ran.code}: {ran.said}")
+        world.review("back", {"Pulumi.dev.yaml": f"# takes the difference back\n{wanting(WANTED)}"})
+        ran = world.up()
     if ran.code != 0:
         found.append(f"the last run ended with {ran.code}: {ran.said}")
     return found

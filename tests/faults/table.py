@@ -11,6 +11,7 @@ from tests.faults.cases import (
     OTHER_PLAN,
     REAL_CASES,
     UNKNOWN,
+    VERIFIES,
     Case,
     End,
     Struck,
@@ -40,16 +41,18 @@ table is the real Pulumi CLI with a simulated provider.
 
 ## In one look
 
-"same" means that the struck run releases it all the same, "next" that the next run does, and "review" that the next run
-is refused until the new plan is reviewed. An empty cell cannot be.
+"same" means that the struck run releases it all the same, "next" that the next run does, "review" that the next run
+is refused until the new plan is reviewed, and "another" that it is applied, and no release until another pull request
+takes back what differs. An empty cell cannot be.
 
 """
-WORDS = {End.WAS_RELEASED: "same", End.RELEASED: "next", End.REVIEWED_ANEW: "review"}
+WORDS = {End.WAS_RELEASED: "same", End.RELEASED: "next", End.REVIEWED_ANEW: "review", End.TAKEN_BACK: "another"}
 # What stands around a part that is looked for.
 LONGER = {
     AS_REVIEWED: f"plan digest … {AS_REVIEWED}",
     OTHER_PLAN: f"plan digest … {OTHER_PLAN} …",
     NEVER_ENDED: f"the apply of … by ada at … {NEVER_ENDED}",
+    VERIFIES: f"… was applied by ada and {VERIFIES}",
     UNKNOWN: f"… {UNKNOWN}: no rule says what its id would be",
 }
 HOW = {
@@ -121,7 +124,12 @@ def _run(struck: Struck) -> str:
 
 def _next(case: Case) -> str:
     said = ", ".join(f"“{LONGER.get(text, text)}”" for text in case.next.said)
-    ends = {End.RELEASED: "releases", End.WAS_RELEASED: "nothing to do", End.REVIEWED_ANEW: "is refused"}
+    ends = {
+        End.RELEASED: "releases",
+        End.WAS_RELEASED: "nothing to do",
+        End.REVIEWED_ANEW: "is refused",
+        End.TAKEN_BACK: "applies nothing",
+    }
     by_hand = f"; then `{case.next.by_hand}`" if case.next.by_hand else ""
     return f"{ends[case.next.end]}: {said}{by_hand}"
 

@@ -66,6 +66,10 @@ K = ReasonKind
         ("tests/data.json", "", None),
         ("LICENSE", "", None),
         ("policy/README.md", "", None),
+        (".pulumi/stacks/shop/dev.json", "", None),
+        ("infra/.pulumi/meta.yaml", "", None),
+        ("state/.pulumi/locks/x.json", "", None),
+        ("pulumi/stacks/dev.json", "dev prod", K.UNKNOWN),
     ],
 )
 def test_each_path_affects_the_stacks_of_its_rule(path: str, stacks: str, kind: ReasonKind | None) -> None:

@@ -380,6 +380,36 @@ def test_other_backends_never_pass(address: str, state: State) -> None:
     assert {one.state for one in backends} == {state}
 
 
+SHOWN = "s3://example-state:"
+
+
+def backends_of(address: str, *named: str, unread: bool = False) -> list[tuple[str, State]]:
+    """What is said of the state where environments name that address, and the stacks' project files name these."""
+    facts = sound()
+    assert not isinstance(facts.environments, Unread)
+    moved = {name: replace(one, variables={"PULUMI_BACKEND_URL": address}) for name, one in facts.environments.items()}
+    stacks = tuple(StackSettings(f"shop/{number}", backend=one) for number, one in enumerate(named))
+    asked = replace(facts, environments=UNREAD if unread else moved, stacks=stacks)
+    told = (one for one in diagnose(asked) if one.about is About.STATE_BACKEND)
+    return sorted({(one.text.partition(" ")[0], one.state) for one in told})
+
+
+def test_a_backend_that_the_project_file_names_is_looked_at() -> None:
+    assert backends_of("", STATE, STATE) == [(SHOWN, State.PASSED)]
+    assert backends_of("", "file:///srv") == [("file:///srv", State.ADVICE)]
+    # The variable comes first.
+    assert backends_of(STATE, "file:///srv") == [(SHOWN, State.PASSED)]
+    # One of two names none.
+    assert backends_of("", STATE, "") == [("names", State.MISSING), (SHOWN, State.PASSED)]
+    assert backends_of("", STATE, unread=True) == [(SHOWN, State.PASSED)]
+
+
+def test_a_folder_of_the_clone_is_no_backend_for_a_job() -> None:
+    assert backends_of("file://./state") == [("file://./state", State.MISSING)]
+    assert backends_of("", "file://.") == [("file://.", State.MISSING)]
+    assert backends_of("", "file://.", unread=True) == [("file://.", State.ADVICE)]
+
+
 @pytest.mark.parametrize(
     ("stack", "about", "state"),
     [

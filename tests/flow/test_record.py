@@ -132,7 +132,7 @@ def test_a_plan_record_without_a_plan_is_a_broken_ledger() -> None:
 
 
 STARTED, APPLIED, FAILED = RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.APPLY_FAILED
-RELEASE, REFUSED = RecordKind.RELEASE, RecordKind.REFUSED
+RELEASE, REFUSED, NOT_VERIFIED = RecordKind.RELEASE, RecordKind.REFUSED, RecordKind.NOT_VERIFIED
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,9 @@ RELEASE, REFUSED = RecordKind.RELEASE, RecordKind.REFUSED
     [
         ((), False, None),
         ((STARTED,), True, STARTED),
-        ((STARTED, APPLIED), False, APPLIED),
+        ((STARTED, APPLIED), False, None),
+        ((STARTED, APPLIED, NOT_VERIFIED), False, None),
+        ((STARTED, APPLIED, NOT_VERIFIED, STARTED), True, STARTED),
         ((STARTED, APPLIED, RELEASE), False, None),
         ((STARTED, FAILED), False, FAILED),
         ((STARTED, APPLIED, RELEASE, STARTED), True, STARTED),
@@ -156,6 +158,37 @@ def test_what_an_apply_came_to(kinds: tuple[RecordKind, ...], unfinished: bool, 
     assert (found.kind if found else None) is cut_short
     release = history.release(DEV)
     assert (release is not None) is (RELEASE in kinds)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "unverified"),
+    [
+        ((), None),
+        ((STARTED,), None),
+        ((STARTED, FAILED), None),
+        ((STARTED, APPLIED), APPLIED),
+        ((STARTED, APPLIED, NOT_VERIFIED), NOT_VERIFIED),
+        ((STARTED, APPLIED, NOT_VERIFIED, REFUSED), NOT_VERIFIED),
+        ((STARTED, APPLIED, NOT_VERIFIED, NOT_VERIFIED, RELEASE), None),
+        ((STARTED, APPLIED, NOT_VERIFIED, STARTED), None),
+        ((STARTED, APPLIED, RecordKind.DESTROY_STARTED), None),
+        ((STARTED, APPLIED, RecordKind.DESTROY_STARTED, RecordKind.DESTROYED), None),
+    ],
+)
+def test_what_is_applied_in_full_is_only_to_be_verified(
+    kinds: tuple[RecordKind, ...], unverified: RecordKind | None
+) -> None:
+    found = History(chain(*map(made, kinds), made(APPLIED, stack=PROD))).unverified(DEV)
+    assert (found.kind if found else None) is unverified
+
+
+def test_what_is_applied_stays_so_behind_an_attempt_that_touched_nothing() -> None:
+    attempt = made(STARTED, commit="f" * 40), made(FAILED, commit="f" * 40, touched=False)
+    history = History(chain(made(STARTED), made(APPLIED), *attempt))
+    found = history.unverified(DEV)
+    assert found is not None
+    assert found.commit == HEAD
+    assert history.cut_short(DEV) is None
 
 
 def test_an_apply_stays_cut_short_behind_an_attempt_that_touched_nothing() -> None:

@@ -60,6 +60,13 @@ def test_the_rest_of_an_approved_plan_needs_no_new_approval(fresh: Plan) -> None
     assert departures(APPROVED, fresh) == ()
 
 
+def test_what_was_made_and_is_gone_since_is_not_made_twice_on_one_approval() -> None:
+    again = rest(CREATE, web="w1")
+    assert departures(APPROVED, again) == ("create web is done already, and it is gone since",)
+    failed = replace(again, start=replace(again.start, unfinished=(CREATE.urn,)))
+    assert departures(APPROVED, failed) == ()
+
+
 def finishing(*changes: PropertyChange, half_made: bool = True) -> tuple[str, ...]:
     """The departures of an update that finishes a creation with nested values."""
     rules = {"https": True, "ports": [80, 443], "id": UnknownValue()}

@@ -1,12 +1,13 @@
 """The checks after an apply."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gitops.flow import verify
-from gitops.model import EngineRun, Operation, ResourceState, SecretValue, UnknownValue
-from tests.support.plans import change, update, urn
+from gitops.model import Drift, EngineRun, Operation, PropertyChange, ResourceState, SecretValue, UnknownValue
+from tests.support.plans import add, change, update, urn
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 STATEFUL_SET = "kubernetes:apps/v1:StatefulSet"
@@ -34,10 +35,11 @@ def workload(generation: int = 2, observed: int = 2, replicas: int | None = 3, *
         ({}, True, "0 outputs"),
         ({"url": "http://x", "count": 0, "off": False, "list": []}, True, "4 outputs"),
         ({"pw": SecretValue("")}, True, "1 outputs"),
-        ({"url": None, "a": "", "b": "set"}, False, "without a value: a, url"),
+        ({"url": None, "a": "", "b": "set"}, True, "3 outputs"),
+        ({"url": UnknownValue(), "a": UnknownValue(), "b": "set"}, False, "without a value: a, url"),
     ],
 )
-def test_outputs_have_values(outputs: dict[str, Any], passed: bool, detail: str) -> None:
+def test_outputs_may_be_empty_and_have_to_be_known(outputs: dict[str, Any], passed: bool, detail: str) -> None:
     check = verify.checks(outputs, after())[0]
     assert (check.passed, check.detail) == (passed, detail)
 
@@ -58,6 +60,13 @@ READY = [
     (DAEMON_SET, workload(numberReady=3, desiredNumberScheduled=4), False),
     (DAEMON_SET, {}, False),
     ("kubernetes:core/v1:ConfigMap", {}, True),
+    ("kubernetes:extensions/v1beta1:Deployment", {}, False),
+    ("kubernetes:apps/v1beta2:StatefulSet", {}, False),
+    ("kubernetes:apps/v1beta2:DaemonSet", {}, False),
+    # Other people's things of that name have no replicas.
+    ("acme:platform:Deployment", {}, True),
+    ("aws:apigateway/deployment:Deployment", {}, True),
+    ("aws-native:greengrassv2:Deployment", {}, True),
 ]
 
 
@@ -72,12 +81,50 @@ def test_what_is_left_to_change_is_named() -> None:
     left = change(Operation.UPDATE, DEPLOYMENT, "web", update("spec.replicas", 2, 3))
     results = verify.checks({}, after(changes=(left,)))
     assert [check.name for check in verify.failed(results)] == ["nothing left to change"]
-    assert verify.failed(results)[0].detail == "update web"
+    assert verify.failed(results)[0].detail == "drift since the apply: update web (spec)"
+    assert verify.drift(after(changes=(left,))) == (left,)
 
 
 def test_what_is_read_anew_in_every_run_is_not_left_to_change() -> None:
     read = change(Operation.READ, "pulumi:pulumi:StackReference", "organization/network/dev")
     assert verify.failed(verify.checks({}, after(changes=(read,)))) == ()
+
+
+JOB = "kubernetes:batch/v1:Job"
+TO_LIVE = add("spec", {"template": {}, "ttlSecondsAfterFinished": 1.0})
+
+
+def gone(token: str, *properties: PropertyChange) -> EngineRun:
+    """A preview that would make anew what the state has and nobody finds."""
+    created = change(Operation.CREATE, token, "migrate", *properties)
+    return EngineRun((created,), 3, drift=(Drift(created.urn, created.type, gone=True),))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [gone(JOB, TO_LIVE), gone(f"acme:site:Site${JOB}", TO_LIVE), gone(JOB, add("spec.ttlSecondsAfterFinished", 0))],
+)
+def test_a_job_that_its_time_to_live_took_away_has_done_its_work(run: EngineRun) -> None:
+    check = verify.checks({}, run)[2]
+    assert (check.passed, verify.drift(run)) == (True, ())
+    assert check.detail == "3 resources as declared; ended and gone, as its time to live says: migrate"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        gone(JOB, add("spec", {"template": {}})),
+        gone(JOB, add("spec", {"template": {}, "ttlSecondsAfterFinished": UnknownValue()})),
+        gone("kubernetes:batch/v1:CronJob", TO_LIVE),
+        gone("acme:batch/v1:Job", TO_LIVE),
+        gone("kubernetes:core/v1:ConfigMap", TO_LIVE),
+        replace(gone(JOB, TO_LIVE), drift=()),
+    ],
+)
+def test_anything_else_that_is_gone_is_drift(run: EngineRun) -> None:
+    check = verify.checks({}, run)[2]
+    assert (check.passed, check.detail) == (False, "drift since the apply: create migrate")
+    assert verify.drift(run) == run.changes
 
 
 def test_everything_in_order_passes() -> None:
