@@ -19,7 +19,7 @@ from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, project_name, stack_settings
 from gitops.errors import EngineFailed, Interrupted
-from gitops.flow import graph, options, policies, reuse, values
+from gitops.flow import graph, options, policies, reuse, rewriting, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
 from gitops.flow.events import evaluations
@@ -124,7 +124,7 @@ class PulumiEngine:
             # Of the saved plan, what the program asks for; it repeats the state as well, encrypted anew.
             goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
             digests = {**hashing.result(), **self._secrets.of(work.process, folder, stack, *goals)}
-            asked = options.asked(json.loads(told.read_bytes()))
+            shown: Mapping[str, Any] = json.loads(told.read_bytes())
         took_part = previews.provider_versions(found.events)
         plugins_used = plugins.moving(folder, work.process.environment, took_part)
         background = Background(
@@ -133,13 +133,13 @@ class PulumiEngine:
             given=plans.given_in_saved_plan(document),
             given_before=plans.given_in_state(deployment),
             had=plans.options_in_state(deployment, digests),
-            asked=asked,
+            asked=options.asked(shown),
             orders=plans.orders_in_saved_plan(document),
             plugins=plugins_used,
         )
         return Preview(
             run=found.run(background),
-            start=plans.start_state(deployment, digests),
+            start=plans.start_state(deployment, digests, rewriting.rewritten(deployment, found.events, shown)),
             versions={
                 **reuse.relevant(
                     {"pulumi": str((document.get("manifest") or {}).get("version", "")), **looking.result()}, took_part
