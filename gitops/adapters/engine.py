@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from gitops.adapters import leftovers, plugins, policy_packs, proposed, repair, 
 from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests, project_name, stack_settings
-from gitops.errors import EngineFailed, Interrupted
+from gitops.errors import EngineFailed, EngineKilled, GitOpsError, Interrupted
 from gitops.flow import graph, options, policies, reuse, rewriting, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
@@ -244,7 +245,13 @@ class PulumiEngine:
         """See `EngineWriter.settle`."""
         ended = leftovers.clear(self._process, folder, stack, left_by)
         rules = Rules(told=told or {})
-        return (*ended, *repair.settle(self._process, folder, stack, self._export(folder, stack), rules))
+        try:
+            return (*ended, *repair.settle(self._process, folder, stack, self._export(folder, stack), rules))
+        except EngineKilled:
+            # No record tells of this run, so nobody on another machine could know the lock of its write for its own.
+            with suppress(GitOpsError):
+                leftovers.clear(self._process, folder, stack, None)
+            raise
 
     def _events(
         self,
@@ -269,6 +276,8 @@ class PulumiEngine:
         finished = work.process.run_with_events(work.folder, work.arguments, receive, must_stop, output)
         seconds = time.monotonic() - started
         events = read_events(raw, doing)
+        if finished.killed_by and not finished.stopped:
+            raise failure(doing, finished)
         if finished.stopped:
             raise EngineFailed(
                 f"Stopped while trying to {doing}, since {finished.stopped}: the running operations were finished, "

@@ -18,10 +18,11 @@ import psutil
 from gitops.adapters import scratch
 from gitops.adapters.guard import guarded
 from gitops.adapters.interrupts import Noted, noted
-from gitops.errors import EngineFailed, ToolMissing
+from gitops.errors import EngineFailed, EngineKilled, ToolMissing
 from gitops.flow.lease import GRACE
 
 _LOOK_SECONDS = 0.2  # how often to look whether Pulumi has ended
+_SIGNALS = frozenset(map(int, signal.Signals))
 _SESSION_ROUNDS = 100  # what is killed may have started something in the meantime
 
 
@@ -34,6 +35,16 @@ class Finished:
     errors: str
     interrupted: bool = False
     stopped: str = ""
+
+    @property
+    def killed_by(self) -> str:
+        """The signal that ended it, also where a shell in between tells of it as 128 and its number; "" for none.
+
+        An interrupt that we passed on before Pulumi was ready for it is none: nothing had begun.
+        """
+        number = -self.code if self.code < 0 else self.code - 128
+        passed_on = self.interrupted and number == signal.SIGINT
+        return "" if passed_on or number not in _SIGNALS else signal.Signals(number).name
 
 
 @dataclass(frozen=True)
@@ -223,6 +234,12 @@ def _stop_if(interrupted: bool) -> None:
 
 def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> EngineFailed:
     """The error of a failed command: what was being done, what Pulumi said, and what to do where we know it."""
+    if finished.killed_by:
+        return EngineKilled(
+            f"Could not {doing}: Pulumi was ended by {finished.killed_by}, as where a machine runs out of memory.",
+            hint="Run the same command again: before an apply, what this run left is settled and its lock on the state "
+            "backend freed. `gitops repair` does that alone.",
+        )
     said = [line for line in finished.errors.splitlines() if line.strip() and not line.startswith("warning: ")]
     messages = tuple(diagnostics) or tuple(said)
     text = " ".join(said)
@@ -230,7 +247,10 @@ def failure(doing: str, finished: Finished, diagnostics: Sequence[str] = ()) -> 
     if "passphrase" in text:
         hint = "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to this stack's passphrase."
     elif "currently locked" in text:
-        hint = "Another Pulumi run holds the backend's lock. Wait for it; if it was killed, run `pulumi cancel`."
+        hint = (
+            "Another Pulumi run holds the backend's lock: wait for it to end. Where a run of this pipeline was cut "
+            "off, `gitops repair` frees what that held, and nothing of a run that is alive."
+        )
     elif "no Pulumi backend" in text or "PULUMI_ACCESS_TOKEN" in text:
         hint = "Set PULUMI_BACKEND_URL to the bucket or folder that holds the state."
     elif "ExpiredToken" in text or "InvalidClientTokenId" in text:
