@@ -6,7 +6,7 @@ TOOLCHAIN := $(PYTHON) -m gitops.toolchain
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench toolchain lock clean python
+.PHONY: help demo test bench kills toolchain lock clean python
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ bench: python ## measure the pipeline beside the plain Pulumi CLI, in one run
 	@$(VENV)/python bench/pipeline.py
 	@$(VENV)/python bench/affected.py
 	@$(VENV)/python bench/ledger.py
+
+kills: python ## kill a real apply at 50 random moments; each has to go on as approved (takes half an hour)
+	@$(TOOLCHAIN) install --for demo
+	@$(VENV)/python bench/kills.py
 
 toolchain: python ## install every tool, and show where each comes from
 	@$(TOOLCHAIN) install --for all

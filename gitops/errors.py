@@ -9,7 +9,8 @@
     │   ├── GitFailed                     1      a Git command failed
     │   │   └── RemoteUnreachable         1      the remote could not be asked, so nothing may be applied
     │   ├── EngineFailed                  1      Pulumi failed; carries what failed, typed
-    │   │   └── Interrupted             130      somebody stopped it; the running operations were finished
+    │   │   ├── Interrupted             130      somebody stopped it; the running operations were finished
+    │   │   └── EngineKilled              1      a signal ended it; operations and a lock may be left
     │   ├── NotVerified                   1      it is applied, and a check after that does not pass
     │   ├── LedgerBroken                  1      the ledger's chain does not hold
     │   ├── CodeHostFailed                1      GitHub (or its stand-in) could not be asked
@@ -172,6 +173,13 @@ class Interrupted(EngineFailed):
     """Ctrl-C or a termination signal stopped an engine run in good order; 130 is 128 + SIGINT, as shells count."""
 
     exit_code = 130
+
+
+class EngineKilled(EngineFailed):
+    """Pulumi's process was ended by a signal that is not ours, as the kernel does where memory runs out.
+
+    What it was doing may be pending, and its lock may stand on the state backend. All that it started is ended.
+    """
 
 
 class NotVerified(Failed):

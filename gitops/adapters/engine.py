@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,8 @@ from gitops.adapters.installed import Installed
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
 from gitops.adapters.secret_digests import DIGEST_KEY, KEY, SecretDigests
 from gitops.adapters.settings_files import project_name, stack_settings
-from gitops.errors import EngineFailed, Interrupted
-from gitops.flow import failures, graph, options, policies, reuse, values
+from gitops.errors import EngineFailed, EngineKilled, GitOpsError, Interrupted
+from gitops.flow import failures, graph, options, policies, reuse, rewriting, values
 from gitops.flow import plan as plans
 from gitops.flow import preview as previews
 from gitops.flow.events import evaluations
@@ -130,7 +131,7 @@ class PulumiEngine:
             # Of the saved plan, what the program asks for; it repeats the state as well, encrypted anew.
             goals = [one.get("goal") or {} for one in (document.get("resourcePlans") or {}).values()]
             digests = {**hashing.result(), **self._secrets.of(work.process, folder, stack, *goals)}
-            asked = options.asked(json.loads(told.read_bytes()))
+            shown: Mapping[str, Any] = json.loads(told.read_bytes())
         took_part = previews.provider_versions(found.events)
         plugins_used = plugins.moving(folder, work.process.environment, took_part)
         background = Background(
@@ -139,13 +140,13 @@ class PulumiEngine:
             given=plans.given_in_saved_plan(document),
             given_before=plans.given_in_state(deployment),
             had=plans.options_in_state(deployment, digests),
-            asked=asked,
+            asked=options.asked(shown),
             orders=plans.orders_in_saved_plan(document),
             plugins=plugins_used,
         )
         return Preview(
             run=self._without_secrets(work, found.run(background), deployment, document),
-            start=plans.start_state(deployment, digests),
+            start=plans.start_state(deployment, digests, rewriting.rewritten(deployment, found.events, shown)),
             versions={
                 **reuse.relevant(
                     {"pulumi": str((document.get("manifest") or {}).get("version", "")), **looking.result()}, took_part
@@ -250,7 +251,13 @@ class PulumiEngine:
         """See `EngineWriter.settle`."""
         ended = leftovers.clear(self._process, folder, stack, left_by)
         rules = Rules(told=told or {})
-        return (*ended, *repair.settle(self._process, folder, stack, self._left(folder, stack), rules))
+        try:
+            return (*ended, *repair.settle(self._process, folder, stack, self._left(folder, stack), rules))
+        except EngineKilled:
+            # No record tells of this run, so nobody on another machine could know the lock of its write for its own.
+            with suppress(GitOpsError):
+                leftovers.clear(self._process, folder, stack, None)
+            raise
 
     def _left(self, folder: Path, stack: str) -> dict[str, Any]:
         """The state, and its secrets known to the redactor where providers will be asked about what is pending."""
@@ -282,6 +289,8 @@ class PulumiEngine:
         finished = work.process.run_with_events(work.folder, work.arguments, receive, must_stop, output)
         seconds = time.monotonic() - started
         events = read_events(raw, doing)
+        if finished.killed_by and not finished.stopped:
+            raise self._failed(work, finished, previews.read(events), raw)
         if finished.stopped:
             raise EngineFailed(
                 f"Stopped while trying to {doing}, since {finished.stopped}: the running operations were finished, "

@@ -20,13 +20,14 @@ from gitops.adapters.backends import Backends
 from gitops.adapters.guard import guarded
 from gitops.adapters.interrupts import Noted, noted
 from gitops.adapters.known_secrets import KnownSecrets
-from gitops.errors import EngineFailed, FailureKind, StepFailure, ToolMissing
+from gitops.errors import EngineFailed, EngineKilled, FailureKind, StepFailure, ToolMissing
 from gitops.flow import failures
 from gitops.flow.backends import VARIABLE
 from gitops.flow.lease import GRACE
 from gitops.flow.redaction import Redactor
 
 _LOOK_SECONDS = 0.2  # how often to look whether Pulumi has ended
+_SIGNALS = frozenset(map(int, signal.Signals))
 _SESSION_ROUNDS = 100  # what is killed may have started something in the meantime
 
 
@@ -39,6 +40,16 @@ class Finished:
     errors: str
     interrupted: bool = False
     stopped: str = ""
+
+    @property
+    def killed_by(self) -> str:
+        """The signal that ended it, also where a shell in between tells of it as 128 and its number; "" for none.
+
+        An interrupt that we passed on before Pulumi was ready for it is none: nothing had begun.
+        """
+        number = -self.code if self.code < 0 else self.code - 128
+        passed_on = self.interrupted and number == signal.SIGINT
+        return "" if passed_on or number not in _SIGNALS else signal.Signals(number).name
 
 
 @dataclass(frozen=True)
@@ -247,15 +258,25 @@ def failure(
     `failed` and `texts` are what the events of the run told, if it had any. What Pulumi wrote goes to a terminal alone.
     """
     said = [line for line in finished.errors.splitlines() if line.strip() and not line.startswith("warning: ")]
+    text = redactor.clean([*texts, *said])
+    if finished.killed_by:
+        return EngineKilled(
+            f"Could not {doing}: Pulumi was ended by {finished.killed_by}, as where a machine runs out of memory.",
+            failures=tuple(failed),
+            text=text,
+            hint="Run the same command again: before an apply, what this run left is settled and its lock on the state "
+            "backend freed. `gitops repair` does that alone.",
+        )
     known = tuple(failed) or (failures.of_text(" ".join(said)),)
     if known == (StepFailure(FailureKind.OTHER),):
+        known = ()
         told = f"Pulumi ended with exit code {finished.code}" + ("" if said or texts else " and said nothing")
     else:
         told = known[0].sentence
     return EngineFailed(
         f"Could not {doing}: {told}.",
         failures=known,
-        text=redactor.clean([*texts, *said]),
+        text=text,
         hint=failures.hint(known),
     )
 

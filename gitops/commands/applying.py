@@ -15,7 +15,7 @@ from gitops.commands.planning import Program, must_have_its_state
 from gitops.commands.telling import print_view, progress_of, tell
 from gitops.config import Environment
 from gitops.context import Context, Ledger
-from gitops.errors import EngineFailed, Failed, GitFailed, NotVerified, Refused
+from gitops.errors import EngineFailed, EngineKilled, Failed, GitFailed, NotVerified, Refused
 from gitops.flow import gate, movers, values, verify
 from gitops.flow import record as records
 from gitops.flow.compare import compare
@@ -273,7 +273,7 @@ def _change(run: Work, ready: Ready) -> None:
     except (EngineFailed, OSError, KeyboardInterrupt) as error:
         message = str(error) or "cancelled at once; operations may be pending"
         # Whoever finds its lock on the backend later may free it: this run has ended all that it started.
-        holder, cancelled = run.context.holder, isinstance(error, KeyboardInterrupt)
+        holder, cancelled = run.context.holder, isinstance(error, (KeyboardInterrupt, EngineKilled))
         left = {"cancelled": True, "run": holder.run, "host": holder.host} if cancelled else {}
         failed = {"failures": values.pack(error.failures)} if isinstance(error, EngineFailed) else {}
         body = {"plan_digest": digest, "message": message, **failed, **left}

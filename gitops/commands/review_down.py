@@ -12,7 +12,7 @@ from gitops.commands.applying import Work
 from gitops.commands.holding import Held, hold
 from gitops.commands.review_site import Site, settled_by_hand, tell_host
 from gitops.commands.telling import progress_of, tell
-from gitops.errors import EngineFailed, Failed, GitFailed, GitOpsError, Interrupted
+from gitops.errors import EngineFailed, EngineKilled, Failed, GitFailed, GitOpsError, Interrupted
 from gitops.flow import review_stack_comment as comments
 from gitops.flow import values
 from gitops.flow.record import History
@@ -183,7 +183,8 @@ def _destroy(work: Work, lease: Held, why: str) -> None:
             context.engine.destroy(work.program.project_folder(stack), stack.name, progress_of(stack.label), lease.lost)
         except (EngineFailed, OSError, KeyboardInterrupt) as error:
             message = str(error) or "cancelled at once; operations may be pending"
-            left = {"cancelled": True, **body} if isinstance(error, KeyboardInterrupt) else {}
+            cancelled = isinstance(error, (KeyboardInterrupt, EngineKilled))
+            left = {"cancelled": True, **body} if cancelled else {}
             failed = {"failures": values.pack(error.failures)} if isinstance(error, EngineFailed) else {}
             told = {"message": message, **failed, **left}
             lease.append(work.ledger, work.make(RecordKind.DESTROY_FAILED, stack, told))

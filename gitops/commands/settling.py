@@ -12,7 +12,7 @@ _STARTS = (RecordKind.APPLY_STARTED, RecordKind.DESTROY_STARTED)
 
 
 def cut_off(history: History, stack: Stack) -> Record | None:
-    """The stack's newest apply or destroy, if it did not end in good order: it was killed, or cancelled at once."""
+    """The stack's newest apply or destroy, if it was cut off: it was killed or cancelled at once, or its engine was."""
     last = history.cut_short(stack)
     if last is None or (last.kind not in _STARTS and not last.body.get("cancelled")):
         return None

@@ -58,8 +58,8 @@ _HINTS: Mapping[FailureKind, str] = {
     FailureKind.DEVIATES: "Something that the program reads has changed since the preview: a file, a clock, a service. "
     "Preview the change again and have that plan approved.",
     FailureKind.PASSPHRASE: "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to this stack's passphrase.",
-    FailureKind.LOCKED: "Another Pulumi run holds the backend's lock. Wait for it; if it was killed, run "
-    "`pulumi cancel`.",
+    FailureKind.LOCKED: "Another Pulumi run holds the backend's lock: wait for it to end. Where a run of this pipeline "
+    "was cut off, `gitops repair` frees what that held, and nothing of a run that is alive.",
     FailureKind.NO_BACKEND: "Set PULUMI_BACKEND_URL to the bucket or folder that holds the state.",
     FailureKind.CREDENTIALS: "The cloud credentials are expired or wrong: renew them and run the same command again.",
     FailureKind.SECRET_TRIGGER: "A secret as `replacement_trigger` cannot be previewed: use a plain value, such as a "

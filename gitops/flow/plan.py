@@ -29,10 +29,13 @@ from gitops.model import (
     StartState,
 )
 
-FORMAT = 2
+FORMAT = 3
 STACK_TYPE = "pulumi:pulumi:Stack"
-# What the engine notes about a resource that says nothing about infrastructure.
-_NOISE = frozenset({"created", "modified", "sourcePosition", "stackTrace"})
+_VALUES = frozenset({"inputs", "outputs"})
+_DEFAULTS: tuple[Any, ...] = (None, False, "", [], {})
+# What the engine notes about a resource that says nothing about infrastructure, and where it is with a replacement: the
+# one note is told by the entry's key, from the other a change follows in each preview.
+_NOISE = frozenset({"created", "modified", "sourcePosition", "stackTrace", "delete", "pendingReplacement"})
 
 
 def build(  # noqa: PLR0913 - a plan binds exactly these together
@@ -148,22 +151,37 @@ def unpacked(change: Mapping[str, Any]) -> dict[str, Any]:
     return {**change, "properties": properties}
 
 
-def start_state(deployment: Mapping[str, Any], secret_digests: Mapping[str, str]) -> StartState:
+def start_state(
+    deployment: Mapping[str, Any], secret_digests: Mapping[str, str], rewritten: frozenset[str] = frozenset()
+) -> StartState:
     """Digest a Pulumi deployment document; `secret_digests` gives the keyed digest of each ciphertext in it.
 
-    A stack that was never deployed ({}), and one with no resources, have the same start state: nothing.
+    A stack that was never deployed ({}), and one with no resources, have the same start state: nothing. `rewritten`
+    are the resources that an apply would write otherwise although it changes nothing of them.
     """
-    resources: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for index, resource in enumerate(resources_of(deployment)):
-        ignored = _NOISE | {"outputs"} if _is_read_anew(resource) else _NOISE
-        content = {key: _unordered(key, value) for key, value in resource.items() if key not in ignored}
         urn = str(resource.get("urn", f"#{index}"))
-        # Two entries of one URN exist in the middle of a replacement: the second gets a key of its own.
-        key = urn if urn not in resources else f"{urn}#{index}"
-        resources[key] = values.digest(values.read(content, secret_digests))
+        key = old_copy_of(urn) if resource.get("delete") else urn
+        found.setdefault(key, []).append(values.digest(values.read(content_of(resource), secret_digests)))
+    # Several of one key are in no order.
+    resources = {key: many[0] if len(many) == 1 else values.digest(sorted(many)) for key, many in found.items()}
     pending = tuple(str(operation.get("resource", {}).get("urn", "")) for operation in pending_operations(deployment))
     unfinished = tuple(str(one.get("urn", "")) for one in resources_of(deployment) if one.get("initErrors"))
-    return StartState(_state_digest(resources, pending), resources, pending, unfinished)
+    return StartState(_state_digest(resources, pending), resources, pending, unfinished, tuple(sorted(rewritten)))
+
+
+def old_copy_of(urn: str) -> str:
+    """The key in a start state for what a replacement of the resource left to be deleted."""
+    return f"{urn} (old copy)"
+
+
+def content_of(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What counts of a resource in a state: all that is there, without noise, and whatever way it is written."""
+    ignored = _NOISE | {"outputs"} if _is_read_anew(resource) else _NOISE
+    found = {key: _as_set(key, value) for key, value in resource.items() if key not in ignored}
+    # An option at its default is absent, null or empty, as the engine happened to write it.
+    return {key: value for key, value in found.items() if key in _VALUES or value not in _DEFAULTS}
 
 
 def _is_read_anew(resource: Mapping[str, Any]) -> bool:
@@ -231,7 +249,7 @@ def given_in_saved_plan(saved_plan: Mapping[str, Any]) -> dict[str, frozenset[st
 
 
 def given_in_state(deployment: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """URN → the inputs that the program gave when the state was written."""
+    """URN → inputs that the program gave when the state was written, not all of them after a run that was cut short."""
     return {
         str(resource["urn"]): frozenset(resource.get("propertyDependencies") or ()) for resource in _live(deployment)
     }
@@ -252,10 +270,15 @@ def _contract(resource: Mapping[str, Any]) -> str:
     return "outputs" if resource.get("type") == STACK_TYPE else "inputs"
 
 
-def _unordered(key: str, value: Any) -> Any:
-    """Dependencies are sets, which the engine writes in the order in which the program's futures happened to end."""
+def _as_set(key: str, value: Any) -> Any:
+    """Dependencies are sets, which the engine writes in the order in which the program's futures happened to end.
+
+    With each property that the program gives it notes its dependencies, if only an empty list; a refresh, which writes
+    the whole state anew, drops the empty ones, and a run that is cut short leaves them dropped
+    (`pkg/resource/deploy/deployment_executor.go`, `rebuildBaseState`).
+    """
     if key == "dependencies" and isinstance(value, list):
-        return sorted(map(str, value))
+        return sorted(set(map(str, value)))
     if key == "propertyDependencies" and isinstance(value, Mapping):
-        return {name: sorted(map(str, urns or ())) for name, urns in value.items()}
+        return {name: sorted(set(map(str, urns))) for name, urns in value.items() if urns}
     return value

@@ -94,6 +94,9 @@ def pending(deployment: Mapping[str, Any]) -> tuple[Pending, ...]:
 def where(one: Pending, deployment: Mapping[str, Any], rules: Rules = RULES) -> Whereabouts:
     """Where to look for what a pending operation may have left."""
     recorded = _recorded(one, deployment)
+    if one.kind is Kind.UPDATING and not one.id and _is_known(one, deployment):
+        # The engine notes an update without the id. As far as it went, the refresh of the next preview finds it.
+        return Nothing("the next preview reads it anew")
     if one.kind in (Kind.UPDATING, Kind.DELETING):
         return KnownId((str(recorded["id"]),)) if recorded else Nothing("it is not in the state any more")
     if one.kind in (Kind.READING, Kind.IMPORTING):
@@ -116,7 +119,9 @@ def probes(one: Pending, ids: Sequence[str], deployment: Mapping[str, Any]) -> t
     recorded = _recorded(one, deployment)
     if one.kind is not Kind.CREATING and recorded:
         return (Probe(one, recorded),)
-    known = {str(r.get("id")) for r in plans.resources_of(deployment) if r.get("type") == one.type}
+    entries = (r for r in plans.resources_of(deployment) if r.get("type") == one.type)
+    # What awaits its replacement is deleted: under its id there can be the replacement only.
+    known = {str(r.get("id")) for r in entries if not r.get("pendingReplacement")}
     return tuple(Probe(one, {**one.resource, "id": id_}) for id_ in ids if id_ not in known)
 
 
@@ -184,6 +189,10 @@ def _noun(one: Pending) -> str:
     return {"creating": "create", "updating": "update", "deleting": "delete", "reading": "read"}.get(one.kind, "import")
 
 
+def _is_known(one: Pending, deployment: Mapping[str, Any]) -> bool:
+    return any(resource.get("urn") == one.urn for resource in plans.resources_of(deployment))
+
+
 def _recorded(one: Pending, deployment: Mapping[str, Any]) -> Resource | None:
     """The state's entry that the operation works on; of several with its URN, the one with its id."""
     entries = [r for r in plans.resources_of(deployment) if r.get("urn") == one.urn]
@@ -196,10 +205,12 @@ def _merged(resources: Sequence[dict[str, Any]], answer: Answer) -> tuple[list[d
     one = probe.pending
     at = next(i for i, r in enumerate(resources) if r.get("urn") == one.urn and r.get("id") == probe.resource["id"])
     if state is None:
-        kept = [_without(r, one.urn) for i, r in enumerate(resources) if i != at]
-        # Another entry of the same URN (a replacement) still stands for it.
-        if any(r.get("urn") == one.urn for i, r in enumerate(resources) if i != at):
-            kept = [r for i, r in enumerate(resources) if i != at]
+        others = any(r.get("urn") == one.urn for i, r in enumerate(resources) if i != at)
+        if one.kind is Kind.DELETING and not others:
+            # As the engine would have noted it: whether the resource is to be made anew is for the next plan to say.
+            noted = {**resources[at], "pendingReplacement": True}
+            return [*resources[:at], noted, *resources[at + 1 :]], f"{one.title} is gone, as its delete was to make it"
+        kept = [r if others else _without(r, one.urn) for i, r in enumerate(resources) if i != at]
         return kept, f"{one.title} is gone; its pending {_noun(one)} is dropped"
     old = {key: value for key, value in resources[at].items() if key != "outputs"}
     merged = {**old, **{key: state[key] for key in ("id", "inputs", "outputs", "modified") if key in state}}

@@ -11,6 +11,7 @@ that was: a key whose rotation the provider had not switched on yet, say.
 
 from collections.abc import Iterator
 
+from gitops.flow import plan as plans
 from gitops.flow import values
 from gitops.model import (
     Operation,
@@ -33,11 +34,11 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
     planned: dict[str, list[ResourceChange]] = {}
     for change in approved.changes:
         planned.setdefault(change.urn, []).append(change)
-    touched = {*planned, *_renamed(approved)}
+    ours = {*planned, *map(plans.old_copy_of, planned), *_renamed(approved), *_written_anew(approved)}
     found = [
         f"{urn.rsplit('::', 1)[-1]} moved, which the plan does not touch"
         for urn in sorted(approved.start.resources.keys() | fresh.start.resources.keys())
-        if urn not in touched and approved.start.resources.get(urn) != fresh.start.resources.get(urn)
+        if urn not in ours and _moved(urn, approved, fresh)
     ]
     for change in fresh.changes:
         before = planned.get(change.urn, [])
@@ -46,7 +47,7 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
         elif not any(_continues(one, change, change.urn in fresh.start.unfinished) for one in before):
             operations = " and ".join(one.operation.value for one in before)
             found.append(f"{change.operation.value} {change.name} differs from the planned {operations}")
-        elif change.operation is Operation.DELETE and _moved(change.urn, approved, fresh):
+        elif change.operation is Operation.DELETE and not _is_deleted_as_approved(change, approved, fresh):
             found.append(f"{change.name}, which is to be deleted, moved since that was approved")
         elif change.operation is Operation.CREATE and _was_made(change.urn, approved, fresh):
             found.append(f"create {change.name} is done already, and it is gone since")
@@ -94,6 +95,23 @@ def _renamed(plan: Plan) -> set[str]:
 def _was_made(urn: str, approved: Plan, fresh: Plan) -> bool:
     """Whether the apply has made it, whole: an approval is for making it once."""
     return urn in fresh.start.resources.keys() - approved.start.resources.keys() - set(fresh.start.unfinished)
+
+
+def _written_anew(approved: Plan) -> set[str]:
+    """The URNs that our own run writes otherwise in the state although it changes nothing of them.
+
+    What the fresh plan would change of them, or make of them anew, is compared with what was approved all the same.
+    """
+    return {*approved.start.rewritten, *approved.start.unfinished} & approved.start.resources.keys()
+
+
+def _is_deleted_as_approved(change: ResourceChange, approved: Plan, fresh: Plan) -> bool:
+    """Whether what is left to be deleted is what was to be: as it was, or the old copy of that."""
+    if change.properties != (OLD_COPY,):
+        return not _moved(change.urn, approved, fresh)
+    old = plans.old_copy_of(change.urn)
+    before = {approved.start.resources.get(urn) for urn in (change.urn, old)} - {None}
+    return change.urn in approved.start.rewritten or fresh.start.resources.get(old) in before
 
 
 def _moved(urn: str, approved: Plan, fresh: Plan) -> bool:

@@ -107,7 +107,9 @@ def _inputs(step: "StepEventMetadata", operation: Operation, background: Backgro
         old = {}
     if operation in (Operation.CREATE, Operation.REPLACE):
         new = _without_chosen_names(new, step.urn.rsplit("::", 1)[-1], given)
-    given_before = background.given_before.get(step.old.urn or step.urn) if step.old else None
+    # After a run that was cut short, the state does not name all that was given before.
+    before = background.given_before.get(step.old.urn or step.urn) if step.old else None
+    given_before = before if before is None or given is None else before | given
     replaces = set(step.keys or ())
     return tuple(
         replace(change, replaces=values.top_level(change.path) in replaces or change.path in replaces)

@@ -15,12 +15,15 @@ class StartState:
     """The state a plan starts from: a digest of the whole, and one of each resource so that a move can be named.
 
     `unfinished` are the resources whose creation was cut short or failed half-way; each one's digest covers that.
+    `rewritten` are those that an apply from here writes otherwise without changing anything: as its refresh found them,
+    or with what the program says of their order. No digest covers it; it explains why one moved.
     """
 
     digest: str
     resources: Mapping[str, str]
     pending: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Plan:
     drift: tuple[Drift, ...] = ()
     packs: tuple[PolicyPack, ...] = ()
     evaluated: tuple[PolicyCount, ...] = ()
-    format: int = 2
+    format: int = 3
 
     @property
     def violations(self) -> tuple[PolicyFinding, ...]:

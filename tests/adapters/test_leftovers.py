@@ -1,5 +1,6 @@
 """Whose lock on the state backend may be freed, and when. A shell script stands in for Pulumi."""
 
+import json
 import os
 import socket
 from datetime import UTC, datetime
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gitops.adapters import leftovers
+from gitops.adapters.engine import PulumiEngine
 from gitops.adapters.pulumi_process import PulumiProcess
-from gitops.errors import Waiting
+from gitops.errors import EngineKilled, Waiting
 from gitops.model import CutOff
 
 # `rename` looks at the lock, `cancel` frees it; the file `looks` counts down until its owner lets go by itself.
@@ -23,6 +25,8 @@ case "$1 $2" in
   else echo "error: a stack named dev already exists" >&2; fi
   exit 255;;
 "cancel --yes") rm lock; touch cancelled;;
+"stack export") cat state;;
+"stack import") echo "ci@$(cat host) (pid $$) at 2026-05-04T09:30:00Z" > lock; kill -9 $$;;
 esac
 """
 ELSEWHERE = "ci@runner-7 (pid 4711) at 2026-05-04T09:30:00Z"
@@ -115,3 +119,14 @@ def test_stacks_that_pulumi_cannot_list_are_found_by_their_files(tmp_path: Path)
     assert leftovers.stacks_by_files(address, "tiny") == ("dev", "review-1")
     assert leftovers.stacks_by_files(address, "other") == ()
     assert leftovers.stacks_by_files("s3://bucket", "tiny") is None
+
+
+def test_the_lock_of_a_repair_whose_pulumi_was_killed_is_freed_at_once(tmp_path: Path) -> None:
+    process = backend(tmp_path, HERE_DEAD)
+    (tmp_path / "lock").unlink()
+    (tmp_path / "host").write_text(socket.gethostname())
+    pending = [{"type": "reading", "resource": {"urn": "urn:pulumi:dev::p::t::a", "type": "t"}}]
+    (tmp_path / "state").write_text(json.dumps({"deployment": {"resources": [], "pending_operations": pending}}))
+    with pytest.raises(EngineKilled):
+        PulumiEngine(process).settle(tmp_path, "dev")
+    assert not (tmp_path / "lock").exists()

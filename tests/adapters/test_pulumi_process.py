@@ -17,7 +17,7 @@ import pytest
 
 from gitops.adapters.interrupts import noted
 from gitops.adapters.pulumi_process import Finished, PulumiProcess, failure
-from gitops.errors import EngineFailed, FreeText, ToolMissing
+from gitops.errors import EngineFailed, EngineKilled, FreeText, ToolMissing
 from gitops.flow.redaction import Redactor
 
 ROOT = Path(__file__).parents[2]
@@ -242,7 +242,7 @@ def test_the_environment_never_shows_when_a_process_is_printed(tmp_path: Path) -
     ("errors", "hint"),
     [
         ("error: incorrect passphrase", "PULUMI_CONFIG_PASSPHRASE"),
-        ("error: the stack is currently locked by 1 lock(s)", "pulumi cancel"),
+        ("error: the stack is currently locked by 1 lock(s)", "gitops repair"),
         ("error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions", "PULUMI_BACKEND_URL"),
         ("error: ExpiredToken: the token is expired", "credentials"),
         ("error: something else", ""),
@@ -254,6 +254,38 @@ def test_a_failure_we_know_says_what_to_do(errors: str, hint: str) -> None:
     assert error.text.lines == (errors,)
     assert errors not in error.message
     assert (hint in error.hint) if hint else error.hint == ""
+
+
+def test_nobody_is_told_to_break_a_lock_blindly() -> None:
+    error = failure("apply", Finished(255, "", "error: the stack is currently locked by 1 lock(s)"), Redactor())
+    assert "pulumi cancel" not in error.hint
+
+
+@pytest.mark.parametrize(
+    ("finished", "signal_"),
+    [
+        (Finished(-signal.SIGKILL, "", ""), "SIGKILL"),
+        (Finished(128 + signal.SIGSEGV, "", ""), "SIGSEGV"),
+        (Finished(-signal.SIGKILL, "", "", interrupted=True), "SIGKILL"),
+        # Before Pulumi listens to signals, the one that we pass on ends it.
+        (Finished(-signal.SIGINT, "", "", interrupted=True), ""),
+        (Finished(130, "", "", interrupted=True), ""),
+        (Finished(255, "", ""), ""),
+        (Finished(128, "", ""), ""),
+        (Finished(0, "", ""), ""),
+    ],
+)
+def test_an_end_by_a_signal_that_is_not_ours_is_told_from_a_failure(finished: Finished, signal_: str) -> None:
+    assert finished.killed_by == signal_
+
+
+def test_a_pulumi_that_was_killed_says_by_what_and_what_settles_it(tmp_path: Path) -> None:
+    for ended in ("kill -9 $$", "sh -c 'kill -9 $$'; exit $?"):
+        with pytest.raises(EngineKilled) as caught:
+            scripted(tmp_path, ended).must(tmp_path, ["stack", "import"], "write the state of stack dev")
+        assert caught.value.message.startswith("Could not write the state of stack dev: Pulumi was ended by SIGKILL")
+        assert "Run the same command again" in caught.value.hint
+        assert "gitops repair" in caught.value.hint
 
 
 def test_a_failure_without_words_names_the_exit_code() -> None:

@@ -8,7 +8,7 @@ import pytest
 from gitops.adapters.leases import GitLeases
 from gitops.adapters.local_host import LocalHost
 from gitops.commands import review_stack
-from gitops.errors import CodeHostFailed, Failed, Waiting
+from gitops.errors import CodeHostFailed, EngineKilled, Failed, Waiting
 from gitops.flow import lease as leases
 from gitops.flow import record as records
 from gitops.model import Holder, RecordKind, Stack
@@ -147,15 +147,16 @@ def test_a_killed_destroy_is_done_again(world: ReviewWorld) -> None:
     assert [one.run for one in world.engine.cut_off if one] == ["r1"]
 
 
-def test_an_interrupted_destroy_is_on_record_and_done_again(world: ReviewWorld) -> None:
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), EngineKilled("Pulumi was ended by SIGKILL")], ids=repr)
+def test_a_destroy_that_was_cut_off_is_on_record_and_done_again(world: ReviewWorld, end: BaseException) -> None:
     number = world.labelled(BIGGER)
     world.raise_up(number)
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
+    def cut_off() -> None:
+        raise end
 
-    world.engine.during_apply = interrupt
-    with pytest.raises(KeyboardInterrupt):
+    world.engine.during_apply = cut_off
+    with pytest.raises(type(end)):
         world.take_down(number)
     last = world.records[-1]
     assert (last.kind, last.body["cancelled"], last.body["run"]) == (RecordKind.DESTROY_FAILED, True, "run of ada")

@@ -9,9 +9,19 @@ import pytest
 
 from gitops.commands import up as upping
 from gitops.commands.up import Done, StackResult
-from gitops.errors import EngineFailed, Failed, LedgerBroken, NotVerified, Refused, RemoteUnreachable, Waiting
+from gitops.errors import (
+    EngineFailed,
+    EngineKilled,
+    Failed,
+    LedgerBroken,
+    NotVerified,
+    Refused,
+    RemoteUnreachable,
+    Waiting,
+)
 from gitops.flow import record as records
-from gitops.model import RecordKind, StartState, UnknownValue
+from gitops.flow.lease import GRACE
+from gitops.model import CutOff, RecordKind, StartState, UnknownValue
 from gitops.ports import Preview, RunnablePack
 from tests.commands.world import DEV, GITOPS, World, wanting
 from tests.fakes.engine import FakeEngine
@@ -281,6 +291,24 @@ def test_a_killed_run_is_named_settled_and_finished(world: World, capsys: pytest
     world.engine.pending["dev"] = ("urn:pulumi:dev::shop::fake:index:Thing::b",)
     assert only(world.up()).done is Done.RELEASED
     assert "by eve at 2026-05-04 09:30:00 UTC never ended" in capsys.readouterr().err
+
+
+def test_what_an_engine_that_was_killed_left_is_settled_by_the_next_run(world: World) -> None:
+    world.reviewed(THREE, "bob")
+
+    def run_out_of_memory() -> None:
+        raise EngineKilled("Could not apply: Pulumi was ended by SIGKILL")
+
+    world.engine.during_apply = run_out_of_memory
+    with pytest.raises(EngineKilled):
+        world.up()
+    failed = world.records[-1]
+    assert (failed.kind, failed.body["cancelled"]) == (RecordKind.APPLY_FAILED, True)
+    assert (failed.body["run"], failed.body["host"]) == ("run of ada", "laptop")
+    assert world.leases == ()
+    world.engine.during_apply = lambda: None
+    assert only(world.up()).done is Done.RELEASED
+    assert world.engine.cut_off == [CutOff("run of ada", "laptop", GRACE + 3)]
 
 
 def test_an_apply_that_cannot_be_verified_is_no_release_until_it_can(world: World) -> None:

@@ -79,6 +79,8 @@ AS_REVIEWED = "is the reviewed one"
 
 NO_HOST = "Could not resolve host"
 NO_RIGHTS = "Authentication failed"
+KILLED = "Pulumi was ended by SIGKILL"
+FREED = "freed the simulated backend's lock of a dead process"
 HUNG_UP = "the remote end hung up"
 NO_SPACE = "No space left on device"
 QUOTA = "quota exceeded"
@@ -155,6 +157,10 @@ CASES = (
     Case(Act.KILL_ALONE, (Step.APPLIED,), killed(*APPLIED), released(TOOK_OVER, VERIFIES)),
     Case(Act.KILL_ALONE, (Step.RELEASE,), killed(*RELEASED), was_released()),
     Case(Act.KILL_ALONE, (Step.LET_GO,), killed(*RELEASED, lease_left=False), was_released()),
+    # The engine is killed, and what started it lives: as where memory runs out.
+    Case(Act.KILL_ENGINE, (Step.PREVIEW,), ended(1, said=KILLED), released(AS_REVIEWED)),
+    Case(Act.KILL_ENGINE, (Step.APPLY,), ended(1, *STOPPED, said=KILLED), released(FREED, ADOPTED, THE_REST)),
+    Case(Act.KILL_ENGINE, (Step.VERIFY,), ended(1, *APPLIED, said=KILLED), released(THE_REST)),
     # An interrupt waits for what is being pushed.
     Case(Act.TERM, (Step.LEASE, *READING), ended(130, said=INTERRUPTED), released(AS_REVIEWED)),
     Case(Act.TERM, (Step.STARTED,), ended(130, *STOPPED, said=INTERRUPTED), released(AS_REVIEWED)),
@@ -226,6 +232,13 @@ REAL_CASES = (
     ),
     Case(Act.KILL, (Step.VERIFY,), killed(*APPLIED), released(TOOK_OVER, VERIFIES)),
     Case(Act.KILL_ALONE, (Step.APPLY,), killed(*STARTED), released(TOOK_OVER, NEVER_ENDED, THE_REST)),
+    Case(
+        Act.KILL_ENGINE,
+        (Step.APPLY,),
+        ended(1, *STOPPED, said=KILLED),
+        Next(End.RELEASED, (UNKNOWN,), False, REPAIRED),
+    ),
+    Case(Act.KILL_ENGINE, (Step.VERIFY,), ended(1, *APPLIED, said=KILLED), released(THE_REST)),
     Case(Act.TERM, (Step.PREVIEW,), ended(130, said=INTERRUPTED), released(AS_REVIEWED)),
     Case(Act.TERM, (Step.APPLY,), ended(130, *STOPPED, said=INTERRUPTED), released(THE_REST)),
     Case(Act.TERM, (Step.VERIFY,), ended(130, *APPLIED, said=INTERRUPTED), released(VERIFIES)),
@@ -236,6 +249,7 @@ REAL_CASES = (
 )
 NOT_APPLICABLE = (
     NotApplicable(Act.KILL_ALONE, NOT_PUSHING, "nothing is being pushed (what Pulumi does then: see the last table)"),
+    NotApplicable(Act.KILL_ENGINE, tuple(step for step in ALL if step not in ENGINE), "Pulumi runs no program"),
     NotApplicable(Act.ANSWER_LOST, (*ENGINE, Step.GATE), "the remote is not being asked"),
     NotApplicable(Act.PROVIDER, tuple(step for step in ALL if step not in ENGINE), "no provider is at work"),
     NotApplicable(Act.STATE, (Step.APPLY,), "the state backend's own lock keeps everybody else out"),

@@ -45,6 +45,7 @@ class Act(StrEnum):
 
     KILL = "kill -9"
     KILL_ALONE = "kill -9 of gitops alone"
+    KILL_ENGINE = "kill -9 of Pulumi alone"
     TERM = "SIGTERM"
     OFFLINE = "no network"
     ANSWER_LOST = "answer lost"

@@ -6,7 +6,7 @@ A thing has a name and a size. The cloud writes down every operation it serves, 
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,14 @@ class SimulatedCloud:
         """Thing → the operation on it that the state calls pending."""
         return dict(self._document()["pending"])
 
-    def note(self, things: Mapping[str, int], pending: Mapping[str, str]) -> None:
-        """Write the state, whole or not at all."""
-        _write(self.folder / "state.json", {"things": dict(things), "pending": dict(pending)})
+    def bare(self) -> frozenset[str]:
+        """The things that the state has as the newest run's refresh wrote them: it never came to register them."""
+        return frozenset(self._document()["bare"])
+
+    def note(self, things: Mapping[str, int], pending: Mapping[str, str], bare: Collection[str] | None = None) -> None:
+        """Write the state, whole or not at all; what is `bare` stays so where nothing is said."""
+        left = sorted((self.bare() if bare is None else set(bare)) & things.keys())
+        _write(self.folder / "state.json", {"things": dict(things), "pending": dict(pending), "bare": left})
 
     def lock(self) -> None:
         """Take the backend's lock. Raises Locked."""
@@ -77,12 +82,12 @@ class SimulatedCloud:
         except Locked:
             return False
         self.operate("edit", name, size)
-        self.note({**self.state(), name: size}, self.pending())
+        self.note({**self.state(), name: size}, self.pending(), bare=())
         self.unlock()
         return True
 
     def _document(self) -> dict[str, Any]:
-        return _read(self.folder / "state.json", {"things": {}, "pending": {}})
+        return _read(self.folder / "state.json", {"things": {}, "pending": {}, "bare": []})
 
 
 def is_alive(process: int) -> bool:

@@ -1,4 +1,8 @@
-"""An engine on the simulated cloud: it behaves as Pulumi does towards locks, pending operations and interrupts."""
+"""An engine on the simulated cloud: it behaves as Pulumi does towards locks, pending operations and interrupts.
+
+As Pulumi's, its run writes the whole state back as its refresh found it, without the empty lists of dependencies, which
+come back for each resource that the program registers. Deletes come last. A run that is cut short leaves it there.
+"""
 
 import json
 import platform
@@ -8,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitops.adapters.interrupts import noted
-from gitops.errors import EngineFailed, FreeText, Interrupted, Waiting
+from gitops.errors import EngineFailed, EngineKilled, FreeText, Interrupted, Waiting
 from gitops.flow import failures
 from gitops.flow import plan as plans
 from gitops.model import (
@@ -36,6 +40,7 @@ class SimulatedEngine:
 
     faults: Faults
     previewed: bool = False
+    dead: bool = False
 
     @property
     def cloud(self) -> SimulatedCloud:
@@ -46,8 +51,10 @@ class SimulatedEngine:
         self, folder: Path, stack: str, *, save_plan: Path | None = None, packs: Sequence[RunnablePack] = ()
     ) -> Preview:
         """The changes from what exists of the state to what the checkout's config file wants."""
-        self.faults.reach(Step.VERIFY if save_plan is None else Step.PREVIEW)
-        self._must_work(f"preview stack {stack}")
+        doing = f"preview stack {stack}"
+        if self.faults.reach(Step.VERIFY if save_plan is None else Step.PREVIEW) is Act.KILL_ENGINE:
+            raise self._killed(doing)
+        self._must_work(doing)
         wanted, start = wanted_in(folder, stack), self.start_state(folder, stack)
         if save_plan is not None:
             self.previewed = True
@@ -76,7 +83,15 @@ class SimulatedEngine:
         if self.previewed and self.faults.armed_for(Step.STARTED) is Act.STATE:
             self.faults.reach(Step.STARTED)
         state, pending = self.cloud.state(), self.cloud.pending()
-        resources = [{"urn": urn_of(stack, name), "inputs": {"size": size}} for name, size in state.items()]
+        bare = self.cloud.bare()
+        resources = [
+            {
+                "urn": urn_of(stack, name),
+                "inputs": {"size": size},
+                **({} if name in bare else {"propertyDependencies": {"size": []}}),
+            }
+            for name, size in state.items()
+        ]
         operations = [{"resource": {"urn": urn_of(stack, name)}, "type": kind} for name, kind in pending.items()]
         return plans.start_state({"deployment": {"resources": resources, "pending_operations": operations}}, {})
 
@@ -99,13 +114,15 @@ class SimulatedEngine:
             self.cloud.lock()
         except Locked as locked:
             raise EngineFailed(f"Could not {doing}: {locked}") from None
-        changes = changes_between(stack, self._live(), wanted)
+        changes = sorted(changes_between(stack, self._live(), wanted), key=lambda one: one.name not in wanted)
         with noted() as interrupts:
             if interrupts.count:
                 self.cloud.unlock()
                 raise KeyboardInterrupt
             try:
                 for number, change in enumerate(changes, start=1):
+                    registered = {name for name in wanted if name <= change.name or change.name not in wanted}
+                    self.cloud.note(self.cloud.state(), {}, bare=self.cloud.state().keys() - registered)
                     self._operate(number, change, wanted.get(change.name), doing)
                     on_progress(ResourceStep(change.urn, TYPE, change.operation.value, done=True))
                     if reason := must_stop():
@@ -113,8 +130,10 @@ class SimulatedEngine:
                     if interrupts.count:
                         interrupts.acted_on = interrupts.count
                         raise Interrupted(f"Interrupted while trying to {doing}: {_LEFT}")
+                self.cloud.note(self.cloud.state(), {}, bare=())
             finally:
-                self.cloud.unlock()
+                if not self.dead:  # who is dead gives no lock back
+                    self.cloud.unlock()
         return EngineRun(tuple(changes), 0)
 
     def unsettled(
@@ -163,6 +182,8 @@ class SimulatedEngine:
         self.cloud.operate(change.operation.value, name, size)
         if struck and struck not in (Act.PROVIDER, Act.EXPIRED):
             self.faults.reach(Step.APPLY)
+            if struck is Act.KILL_ENGINE:
+                raise self._killed(doing)
             if struck is Act.OFFLINE:
                 self.faults.let_time_pass()
         state = {**self.cloud.state(), name: size}
@@ -172,6 +193,10 @@ class SimulatedEngine:
         """What exists of what the state knows: what a refresh finds."""
         things = self.cloud.things()
         return {name: things[name] for name in self.cloud.state() if name in things}
+
+    def _killed(self, doing: str) -> EngineKilled:
+        self.dead = True
+        return EngineKilled(f"Could not {doing}: Pulumi was ended by SIGKILL (simulated)")
 
     def _must_work(self, doing: str) -> None:
         said = self.faults.get("provider")

@@ -37,7 +37,8 @@ After every cell, these hold:
 - the change, or where the state was altered its new and reviewed plan, ends in a release.
 
 Git, processes and signals are real. Engine, cloud, code host and clock of the first tables are simulated; the last
-table is the real Pulumi CLI with a simulated provider.
+table is the real Pulumi CLI with a simulated provider. The simulated engine leaves the state as the real one does where
+it is cut short: written back as its refresh found it, deletes last.
 
 ## In one look
 
@@ -58,6 +59,7 @@ LONGER = {
 HOW = {
     Act.KILL: "`gitops` and all that it started are killed. What it was just pushing does not arrive.",
     Act.KILL_ALONE: "Only `gitops` is killed. What it was just pushing arrives.",
+    Act.KILL_ENGINE: "As where memory runs out: `gitops` lives, and notes whose lock is left on the state backend.",
     Act.TERM: "One SIGTERM; Ctrl-C and SIGHUP do the same. It ends what it is doing, and stops.",
     Act.OFFLINE: "From then on, neither the remote nor the code host can be reached.",
     Act.ANSWER_LOST: "The remote does what it is asked, but its answer does not arrive.",

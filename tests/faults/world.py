@@ -34,9 +34,9 @@ environments:
   - {{name: dev, branch: main, stacks: [dev], approvals: 1}}
 """
 DISK_BYTES = 32 << 20
-BEFORE = {"mail": 4, "web": 12}
-WANTED = {"cache": 3, "mail": 4, "queue": 2, "search": 5, "web": 20}
-ONCE = {"create cache": 1, "create queue": 1, "create search": 1, "update web": 1}
+BEFORE = {"attic": 1, "mail": 4, "web": 12, "zone": 7}
+WANTED = {"cache": 3, "mail": 4, "queue": 2, "search": 5, "web": 20, "zone": 7}
+ONCE = {"create cache": 1, "create queue": 1, "create search": 1, "update web": 1, "delete attic": 1}
 
 
 class Runner(Protocol):

@@ -54,6 +54,15 @@ def test_the_order_of_dependencies() -> None:
     )
 
 
+def test_empty_dependencies_and_options_at_their_default() -> None:
+    left = resource(propertyDependencies={"size": [], "acl": [ONE]}, dependencies=[], protect=False, aliases=None)
+    assert starting_from(left) == starting_from(resource(propertyDependencies={"acl": [ONE]}))
+
+
+def test_where_the_engine_is_with_a_replacement() -> None:
+    assert starting_from(resource(pendingReplacement=True)) == starting_from(resource())
+
+
 def test_dependencies_alone() -> None:
     asked = {"urn": ONE, "dependencies": [TWO], "propertyDependencies": {"size": [TWO]}}
     background = Background(

@@ -281,9 +281,28 @@ def test_pending_operations_and_a_second_copy_of_a_resource_count() -> None:
     plain = plans.start_state(deployment(resource()), {})
     pending = plans.start_state(deployment(resource(), pending=(urn(BUCKET, "new"),)), {})
     twice = plans.start_state(deployment(resource(), resource(delete=True)), {})
+    turned = plans.start_state(deployment(resource(delete=True), resource()), {})
     assert pending.pending == (urn(BUCKET, "new"),)
     assert len({plain.digest, pending.digest, twice.digest}) == 3
-    assert len(twice.resources) == 2
+    assert twice.digest == turned.digest
+    # What is to be deleted is told apart from what replaces it, and is the same as before.
+    assert twice.resources[plans.old_copy_of(urn(BUCKET, "web"))] == plain.resources[urn(BUCKET, "web")]
+
+
+def test_a_third_copy_of_a_resource_counts_in_any_order() -> None:
+    old, older = resource(id="i-2", delete=True), resource(id="i-3", delete=True)
+    found = [plans.start_state(deployment(resource(), *copies), {}) for copies in ((old, older), (older, old), (old,))]
+    assert found[0] == found[1]
+    assert found[0].digest != found[2].digest
+
+
+def test_a_dependency_of_a_property_moves_the_start_state_and_an_empty_list_does_not() -> None:
+    plain, empty, tied = (
+        plans.start_state(deployment(resource(propertyDependencies=value)), {})
+        for value in ({}, {"size": [], "acl": None}, {"size": [urn(BUCKET, "a")], "acl": []})
+    )
+    assert plain == empty
+    assert tied.digest != plain.digest
 
 
 def test_the_stacks_own_contract_is_its_outputs() -> None:

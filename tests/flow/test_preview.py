@@ -346,6 +346,16 @@ def test_a_key_that_a_program_calls_like_a_providers_note_stays() -> None:
     assert created(inputs, {"tags", "__defaults"})["__defaults"] == ["size"]
 
 
+def test_such_a_key_stays_where_a_run_that_was_cut_short_left_the_state_without_its_note() -> None:
+    inputs = {"__defaults": ["size"], "size": 1}
+    event = step("update", old={"inputs": inputs}, new={"inputs": {**inputs, "size": 2}})
+    background = Background(
+        state={ONE: inputs}, given={ONE: frozenset({"__defaults", "size"})}, given_before={ONE: frozenset()}
+    )
+    (change,) = previews.read([event], background).changes
+    assert [one.path for one in change.properties] == ["size"]
+
+
 def test_the_policy_packs_that_took_part_are_told_with_their_versions() -> None:
     assert read("policy").policy_packs == {"house-rules": "0.0.1"}
     assert read("same").policy_packs == {}

@@ -123,6 +123,13 @@ def test_an_operation_that_leaves_nothing_outside_of_the_state_is_dropped(kind: 
     assert isinstance(repair.where(one, document), Nothing)
 
 
+def test_an_update_is_noted_without_its_id_and_left_to_the_next_preview() -> None:
+    old = config_map("a", id="web/a-12")
+    document = deployment(old, pending=(("updating", config_map("a")),))
+    place = repair.where(repair.pending(document)[0], document)
+    assert place == Nothing("the next preview reads it anew")
+
+
 def test_a_create_whose_id_was_noted_is_looked_for_under_that_id() -> None:
     document = deployment(pending=(("creating", {**config_map("a"), "type": "acme:index:Thing", "id": "thing-7"}),))
     assert repair.where(repair.pending(document)[0], document) == KnownId(("thing-7",))
@@ -239,12 +246,33 @@ def test_an_update_that_was_cut_short_takes_what_was_read() -> None:
     assert result.told == ("ConfigMap a was read anew, because its update was cut short",)
 
 
-def test_a_delete_that_happened_leaves_nothing_that_depends_on_it() -> None:
+def test_a_delete_that_happened_is_noted_as_the_engine_notes_it() -> None:
     gone = config_map("a", id="web/a-12")
     dependent = config_map("b", id="web/b", dependencies=[urn("a")], propertyDependencies={"data": [urn("a")]})
     result = settled(deployment(gone, dependent, pending=(("deleting", gone),)), None)
+    assert resources(result)[1:] == [{**gone, "pendingReplacement": True}, dependent]
+    assert result.told == ("ConfigMap a is gone, as its delete was to make it",)
+
+
+def test_an_old_copy_whose_delete_happened_is_dropped() -> None:
+    new, old = config_map("a", id="web/a-13"), config_map("a", id="web/a-12", delete=True)
+    result = settled(deployment(new, old, pending=(("deleting", old),)), None)
+    assert resources(result)[1:] == [new]
+
+
+def test_what_is_gone_although_it_was_updated_leaves_nothing_that_depends_on_it() -> None:
+    gone = config_map("a", id="web/a-12")
+    dependent = config_map("b", id="web/b", dependencies=[urn("a")], propertyDependencies={"data": [urn("a")]})
+    result = settled(deployment(gone, dependent, pending=(("updating", gone),)), None)
     [left] = resources(result)[1:]
     assert (left["urn"], left["dependencies"], left["propertyDependencies"]) == (urn("b"), [], {"data": []})
+
+
+def test_what_replaces_a_deleted_resource_is_looked_for_under_the_same_id() -> None:
+    deleted = config_map("a", id="web/a-12", pendingReplacement=True)
+    result = settled(deployment(deleted, pending=(("creating", config_map("a")),)), live("a"))
+    [adopted] = resources(result)[1:]
+    assert (adopted["id"], adopted.get("pendingReplacement")) == ("web/a-12", None)
 
 
 def test_a_delete_that_did_not_happen_keeps_the_resource_and_its_marks() -> None:

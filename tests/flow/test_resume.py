@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gitops.flow.plan import old_copy_of
 from gitops.flow.resume import OLD_COPY, departures
 from gitops.model import (
     Operation,
@@ -32,6 +33,10 @@ LOGS = {urn(BUCKET, "logs"): "l0", urn(QUEUE, "old"): "o0", urn(QUEUE, "mail"): 
 APPROVED = plan(CREATE, UPDATE, DELETE, REPLACE, state=start(LOGS))
 
 
+MAIL = urn(QUEUE, "mail")
+REPLACED = {MAIL: "m1", old_copy_of(MAIL): "m0"}
+
+
 def rest(*changes: ResourceChange, **state: str) -> Plan:
     """A fresh plan after part of the approved one was applied: what is not left of it is done."""
     left = {one.urn for one in changes}
@@ -50,7 +55,11 @@ RESTS = {
     "a value that became known": rest(replace(CREATE, properties=(add("size", 12), add("near", "i-1")))),
     "one property of two": rest(replace(UPDATE, properties=UPDATE.properties[:1])),
     "what is left of a creation": rest(change(Operation.UPDATE, BUCKET, "web", update("size", None, 12)), web="half"),
-    "the old copy that a replacement left": rest(change(Operation.DELETE, QUEUE, "mail", OLD_COPY)),
+    "the old copy that a replacement left": plan(
+        change(Operation.DELETE, QUEUE, "mail", OLD_COPY),
+        DELETE,
+        state=start({**LOGS, CREATE.urn: "w0", **REPLACED}),
+    ),
     "what is left of a replacement": rest(change(Operation.UPDATE, QUEUE, "mail", update("size", 1, 2))),
 }
 
@@ -130,8 +139,17 @@ def test_each_change_of_one_resource_may_be_what_is_left() -> None:
 
 
 def test_an_old_copy_that_was_to_be_deleted_anyway_is_part_of_the_rest() -> None:
-    approved = plan(change(Operation.DELETE, QUEUE, "mail", OLD_COPY))
+    approved = plan(change(Operation.DELETE, QUEUE, "mail", OLD_COPY), state=start(REPLACED))
     assert departures(approved, approved) == ()
+
+
+def test_what_a_run_writes_otherwise_without_a_change_may_have_moved_by_our_own_hand() -> None:
+    found = replace(APPROVED, start=replace(APPROVED.start, rewritten=(OTHER,)))
+    healed = replace(APPROVED, start=replace(APPROVED.start, unfinished=(OTHER,)))
+    for approved in (found, healed):
+        assert departures(approved, rest(UPDATE, other="x1")) == ()
+        altered = rest(UPDATE, change(Operation.UPDATE, BUCKET, "other", update("acl", "open", "private")), other="x1")
+        assert departures(approved, altered) == ("update other was not planned",)
 
 
 def test_an_option_that_is_left_is_part_of_the_rest() -> None:
@@ -159,6 +177,14 @@ DEPARTURES: dict[str, tuple[Plan, str]] = {
     "a deletion of what is not the same any more": (
         plan(DELETE, state=start({**LOGS, CREATE.urn: "w0", urn(QUEUE, "old"): "o1"})),
         "old, which is to be deleted, moved since that was approved",
+    ),
+    "a deletion of another old copy": (
+        plan(
+            change(Operation.DELETE, QUEUE, "mail", OLD_COPY),
+            DELETE,
+            state=start({**LOGS, CREATE.urn: "w0", **REPLACED, old_copy_of(MAIL): "m2"}),
+        ),
+        "mail, which is to be deleted, moved since that was approved",
     ),
     "another secret": (
         rest(replace(UPDATE, properties=(update("pw", SecretValue("a"), SecretValue("c")),))),
