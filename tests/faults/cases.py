@@ -160,7 +160,7 @@ CASES = (
     # The engine is killed, and what started it lives: as where memory runs out.
     Case(Act.KILL_ENGINE, (Step.PREVIEW,), ended(1, said=KILLED), released(AS_REVIEWED)),
     Case(Act.KILL_ENGINE, (Step.APPLY,), ended(1, *STOPPED, said=KILLED), released(FREED, ADOPTED, THE_REST)),
-    Case(Act.KILL_ENGINE, (Step.VERIFY,), ended(1, *APPLIED, said=KILLED), released(THE_REST)),
+    Case(Act.KILL_ENGINE, (Step.VERIFY,), ended(1, *APPLIED, said=KILLED), released(VERIFIES)),
     # An interrupt waits for what is being pushed.
     Case(Act.TERM, (Step.LEASE, *READING), ended(130, said=INTERRUPTED), released(AS_REVIEWED)),
     Case(Act.TERM, (Step.STARTED,), ended(130, *STOPPED, said=INTERRUPTED), released(AS_REVIEWED)),
@@ -238,7 +238,7 @@ REAL_CASES = (
         ended(1, *STOPPED, said=KILLED),
         Next(End.RELEASED, (UNKNOWN,), False, REPAIRED),
     ),
-    Case(Act.KILL_ENGINE, (Step.VERIFY,), ended(1, *APPLIED, said=KILLED), released(THE_REST)),
+    Case(Act.KILL_ENGINE, (Step.VERIFY,), ended(1, *APPLIED, said=KILLED), released(VERIFIES)),
     Case(Act.TERM, (Step.PREVIEW,), ended(130, said=INTERRUPTED), released(AS_REVIEWED)),
     Case(Act.TERM, (Step.APPLY,), ended(130, *STOPPED, said=INTERRUPTED), released(THE_REST)),
     Case(Act.TERM, (Step.VERIFY,), ended(130, *APPLIED, said=INTERRUPTED), released(VERIFIES)),
