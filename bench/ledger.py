@@ -22,9 +22,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gitops.adapters.git_command import GitCommand  # noqa: E402 - the checkout's own package
-from gitops.adapters.ledger import GitLedger  # noqa: E402
-from gitops.flow import record as records  # noqa: E402
+from gitops.adapters.git.command import GitCommand  # noqa: E402 - the checkout's own package
+from gitops.adapters.git.ledger import GitLedger  # noqa: E402
+from gitops.flow.ledger import chain as records  # noqa: E402
 from gitops.model import RecordKind, Stack  # noqa: E402
 from tests.support import ledgers  # noqa: E402
 from tests.support.git import create, git  # noqa: E402

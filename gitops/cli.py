@@ -17,26 +17,26 @@ from gitops.errors import GitOpsError
 
 # Verb → module; imported when it is used, so that `gitops affected` does not pay for what `gitops up` needs.
 _VERBS = {
-    "affected": "gitops.commands.affected:command",
-    "preview": "gitops.commands.preview:command",
-    "matrix": "gitops.commands.matrix:command",
-    "review": "gitops.commands.review:command",
-    "explain": "gitops.commands.explain:command",
-    "up": "gitops.commands.up:command",
-    "promote": "gitops.commands.promote:command",
-    "rollback": "gitops.commands.rollback:command",
-    "drift": "gitops.commands.drift:command",
-    "compliance": "gitops.commands.compliance:command",
-    "repair": "gitops.commands.repair:command",
-    "review-stack": "gitops.commands.review_stack:command",
-    "command": "gitops.commands.command:command",
-    "status": "gitops.commands.status:command",
-    "log": "gitops.commands.log:command",
-    "init": "gitops.commands.init:command",
-    "doctor": "gitops.commands.doctor:command",
-    "demo": "gitops.commands.demo:command",
-    "sandbox": "gitops.commands.sandbox:sandbox",
-    "toolchain": "gitops.commands.toolchain:toolchain",
+    "affected": "gitops.verbs.affected:command",
+    "preview": "gitops.operations.review.preview:command",
+    "matrix": "gitops.operations.shards:command",
+    "review": "gitops.operations.review.review:command",
+    "explain": "gitops.operations.explain:command",
+    "up": "gitops.operations.apply.run:command",
+    "promote": "gitops.operations.releases.promotion:command",
+    "rollback": "gitops.operations.releases.rollback:command",
+    "drift": "gitops.operations.drift:command",
+    "compliance": "gitops.operations.compliance:command",
+    "repair": "gitops.operations.recovery.run:command",
+    "review-stack": "gitops.verbs.review_stack:command",
+    "command": "gitops.operations.chatops.comments:command",
+    "status": "gitops.operations.status:command",
+    "log": "gitops.verbs.log:command",
+    "init": "gitops.operations.init:command",
+    "doctor": "gitops.verbs.doctor:command",
+    "demo": "gitops.verbs.demo:command",
+    "sandbox": "gitops.verbs.sandbox:sandbox",
+    "toolchain": "gitops.verbs.toolchain:toolchain",
 }
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused by a gate, 4 waiting for somebody."
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -92,9 +92,9 @@ def run(arguments: Sequence[str] | None = None, world: type[Context] = Context) 
     try:
         gitops.main(arguments, prog_name="gitops", standalone_mode=False, obj=world)
     except GitOpsError as error:
-        from gitops.views import terminal
+        from gitops.views.terminal import screen
 
-        terminal.console(sys.stderr).print(terminal.error(error))
+        screen.console(sys.stderr).print(screen.error(error))
         return error.exit_code
     except click.ClickException as error:
         error.show()

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from gitops.adapters.clock import SystemClock
-from gitops.config import FILE, Config, Environment, parse
+from gitops.adapters.system.clock import SystemClock
+from gitops.config.settings import FILE, Config, Environment, parse
 from gitops.errors import ConfigError, UsageError
-from gitops.flow import backends
+from gitops.flow.plans import backends
 from gitops.model import Holder, PolicyPack
 from gitops.ports import (
     Checks,
@@ -35,10 +35,10 @@ from gitops.ports import (
 )
 
 if TYPE_CHECKING:
-    from gitops.adapters.git_command import GitCommand
-    from gitops.adapters.github.client import Client
-    from gitops.adapters.local_host import LocalHost
-    from gitops.adapters.repository import GitRepository
+    from gitops.adapters.codehost.github.client import Client
+    from gitops.adapters.codehost.simulated.code_host import LocalHost
+    from gitops.adapters.git.command import GitCommand
+    from gitops.adapters.git.repository import GitRepository
 
 
 class Engine(EngineReader, EngineWriter, Protocol):
@@ -69,14 +69,14 @@ class Context:
     @cached_property
     def repository(self) -> "GitRepository":
         """Commits and files. Raises GitFailed outside a repository."""
-        from gitops.adapters.repository import GitRepository
+        from gitops.adapters.git.repository import GitRepository
 
         return GitRepository(self.folder)
 
     @cached_property
     def git(self) -> "GitCommand":
         """Git as a command, for what goes to the remote."""
-        from gitops.adapters.git_command import GitCommand
+        from gitops.adapters.git.command import GitCommand
 
         return GitCommand(self.folder)
 
@@ -94,8 +94,8 @@ class Context:
         """The policy packs that a commit's gitops.yaml names, read once. Raises GitFailed, ConfigError."""
         found = self.repository.resolve(commit)
         if found not in self._packs:
-            from gitops.flow.discover import take_snapshot
-            from gitops.flow.policies import pack_at
+            from gitops.flow.impact.discovery import take_snapshot
+            from gitops.flow.plans.policies import pack_at
 
             packs: tuple[PolicyPack, ...] = ()
             if paths := self.config(found).packs:
@@ -115,7 +115,7 @@ class Context:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        from gitops.adapters.ledger import GitLedger, Options
+        from gitops.adapters.git.ledger import GitLedger, Options
 
         head = self.repository.resolve("HEAD")
         path = self.config(head).ledger_signers
@@ -134,7 +134,7 @@ class Context:
     @cached_property
     def leases(self) -> Leases:
         """The leases on the remote."""
-        from gitops.adapters.leases import GitLeases
+        from gitops.adapters.git.leases import GitLeases
 
         return GitLeases(self.git)
 
@@ -159,13 +159,13 @@ class Context:
         path = Path(urlsplit(address).path if address.startswith("file://") else address)
         if not path.is_dir():
             return None
-        from gitops.adapters.local_host import LocalHost
+        from gitops.adapters.codehost.simulated.code_host import LocalHost
 
         return LocalHost(path, self.clock)
 
     @cached_property
     def _github(self) -> "Client":
-        from gitops.adapters.github.client import Client
+        from gitops.adapters.codehost.github.client import Client
 
         return Client.from_environment(self.environment, self._address)
 
@@ -174,7 +174,7 @@ class Context:
         """The code host that the remote's address names. Raises UsageError for one we do not know."""
         if self._local_host:
             return self._local_host
-        from gitops.adapters.github.code_host import GitHub
+        from gitops.adapters.codehost.github.code_host import GitHub
 
         return GitHub(self._github)
 
@@ -182,10 +182,10 @@ class Context:
     def issues(self) -> Issues:
         """The code host's issues. Raises UsageError for a host that we do not know."""
         if self._local_host:
-            from gitops.adapters.local_issues import LocalIssues
+            from gitops.adapters.codehost.simulated.issues import LocalIssues
 
             return LocalIssues(self._local_host.remote)
-        from gitops.adapters.github.issues import GitHubIssues
+        from gitops.adapters.codehost.github.issues import GitHubIssues
 
         return GitHubIssues(self._github)
 
@@ -194,7 +194,7 @@ class Context:
         """What the code host shows beside commits. Raises UsageError for a host that we do not know."""
         if self._local_host:
             return self._local_host
-        from gitops.adapters.github.checks import GitHubChecks
+        from gitops.adapters.codehost.github.checks import GitHubChecks
 
         return GitHubChecks(self._github)
 
@@ -203,7 +203,7 @@ class Context:
         """The workflow runs of the code host. Raises UsageError for a host that has none."""
         if self._local_host:
             raise UsageError("The simulated code host runs no workflows.", hint="Run the verb itself.")
-        from gitops.adapters.github.runs import GitHubRuns
+        from gitops.adapters.ci.github.runs import GitHubRuns
 
         return GitHubRuns(self._github)
 
@@ -214,24 +214,24 @@ class Context:
             raise UsageError(
                 "the simulated code host has no settings", hint="run it where the remote is a repository on GitHub"
             )
-        from gitops.adapters.github.settings import GitHubSettings
+        from gitops.adapters.codehost.github.settings import GitHubSettings
 
         return GitHubSettings(self._github)
 
     @cached_property
     def cloud(self) -> CloudSettings:
         """What roles and state rest on in AWS."""
-        from gitops.adapters.aws_settings import AwsSettings
+        from gitops.adapters.aws.settings import AwsSettings
 
         return AwsSettings()
 
     @cached_property
     def engine(self) -> Engine:
         """Pulumi, from the toolchain. Raises ToolMissing."""
-        from gitops.adapters.backends import Backends
-        from gitops.adapters.engine import PulumiEngine
-        from gitops.adapters.leftovers import PROCESS_VARIABLE, RUN_VARIABLE
-        from gitops.adapters.pulumi_process import PulumiProcess
+        from gitops.adapters.pulumi.backends import Backends
+        from gitops.adapters.pulumi.engine import PulumiEngine
+        from gitops.adapters.pulumi.process import PulumiProcess
+        from gitops.adapters.pulumi.recovery.killed_run import PROCESS_VARIABLE, RUN_VARIABLE
         from gitops.toolchain import tools
 
         found = tools.find(["pipeline"])
@@ -243,7 +243,7 @@ class Context:
     @cached_property
     def ambient(self) -> Mapping[str, str]:
         """What the environment points programs at: a cluster, a region."""
-        from gitops.adapters import ambient
+        from gitops.adapters.system import ambient
 
         return ambient.read(self.environment)
 

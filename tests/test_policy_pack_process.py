@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gitops.adapters import policy_packs
-from gitops.adapters.pulumi_process import PulumiProcess
+from gitops.adapters.pulumi import policy_packs
+from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.errors import EngineFailed
 from gitops.model import PolicyPack, Stack
 from gitops.ports import RunnablePack

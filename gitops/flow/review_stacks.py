@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 import yaml
 
+from gitops.config.review_stacks import ENVIRONMENT, ReviewStacks, name_of, number_of
 from gitops.errors import ConfigError
-from gitops.flow.discover import Snapshot
-from gitops.flow.record import History, Query
-from gitops.flow.wording import minute
+from gitops.flow.impact.discovery import Snapshot
+from gitops.flow.ledger.chain import History, Query
 from gitops.model import Record, RecordKind, Stack
-from gitops.review_stacks import ENVIRONMENT, ReviewStacks, name_of, number_of
+from gitops.views.wording import minute
 
 _TEXT = "tag:yaml.org,2002:str"
 _MAPPING = "tag:yaml.org,2002:map"

@@ -56,7 +56,7 @@ from gitops.model.preview import (
     Severity,
     UnknownValue,
 )
-from gitops.model.review import (
+from gitops.model.pull_request import (
     Annotation,
     AnnotationLevel,
     Approval,
@@ -77,6 +77,7 @@ from gitops.model.settings import (
     Unread,
     WorkflowSettings,
 )
+from gitops.model.status import EnvironmentStatus, LastApply
 
 __all__ = [
     "AffectedStack",
@@ -95,12 +96,14 @@ __all__ = [
     "Diagnostic",
     "Drift",
     "EngineRun",
+    "EnvironmentStatus",
     "Evaluation",
     "FileChange",
     "FileStatus",
     "Holder",
     "Inputs",
     "JobEnvironment",
+    "LastApply",
     "Lease",
     "Line",
     "MovedInput",

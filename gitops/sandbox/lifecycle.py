@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gitops import config
+from gitops.config import settings
 from gitops.errors import Failed
 from gitops.sandbox import backend, cloud, cluster, environment, processes, remote
 from gitops.sandbox.folder import Folder, Part, Record
@@ -74,7 +74,7 @@ def up(folder: Folder, here: Path, tools: Tools, tell: Tell) -> Outcome:
 
 
 def _branches(source: Path) -> tuple[str, ...]:
-    parsed = config.parse(remote.read(source, config.FILE))
+    parsed = settings.parse(remote.read(source, settings.FILE))
     return tuple(environment.branch for environment in parsed.environments)
 
 

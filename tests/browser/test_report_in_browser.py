@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from gitops.flow.comment import PreviewFailure, Review
 from gitops.model import (
     Diagnostic,
     Operation,
@@ -28,7 +27,8 @@ from gitops.model import (
     Stack,
     Verdict,
 )
-from gitops.views import report
+from gitops.views.html import report
+from gitops.views.markdown.review_comment import PreviewFailure, Review
 from tests.browser import looking
 from tests.golden.reviews import GOLDEN
 from tests.support import reports

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from gitops.adapters.clock import SystemClock
-from gitops.adapters.github.checks import GitHubChecks
-from gitops.adapters.github.client import Client
-from gitops.adapters.github.code_host import GitHub
-from gitops.adapters.local_host import CODE_SCANNING, LocalHost
+from gitops.adapters.codehost.github.checks import GitHubChecks
+from gitops.adapters.codehost.github.client import Client
+from gitops.adapters.codehost.github.code_host import GitHub
+from gitops.adapters.codehost.simulated.code_host import CODE_SCANNING, LocalHost
+from gitops.adapters.system.clock import SystemClock
 from gitops.model import Annotation, AnnotationLevel, CheckReport, Conclusion
 from gitops.ports import Checks, CodeHostReader, CodeHostWriter
 from tests.workflows.simulated_github import REPOSITORY, TOKEN, SimulatedGitHub

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from gitops.adapters.git_command import GitCommand
+from gitops.adapters.git.command import GitCommand
 from tests.support import git
 
 Port = TypeVar("Port")

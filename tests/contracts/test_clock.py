@@ -4,7 +4,7 @@ from datetime import UTC
 
 import pytest
 
-from gitops.adapters.clock import SystemClock
+from gitops.adapters.system.clock import SystemClock
 from gitops.ports import Clock
 from tests.fakes.clock import FakeClock
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gitops.adapters.repository import GitRepository
+from gitops.adapters.git.repository import GitRepository
 from tests.support import git
 
 MADE = datetime(2026, 1, 5, 10, tzinfo=UTC)  # of every commit that tests make

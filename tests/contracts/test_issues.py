@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gitops.adapters.github.client import Client
-from gitops.adapters.github.issues import GitHubIssues
-from gitops.adapters.local_issues import LocalIssues
+from gitops.adapters.codehost.github.client import Client
+from gitops.adapters.codehost.github.issues import GitHubIssues
+from gitops.adapters.codehost.simulated.issues import LocalIssues
 from gitops.errors import CodeHostFailed
 from gitops.ports import Issues
 from tests.contracts.code_hosts import bare_repository

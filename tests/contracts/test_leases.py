@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gitops.adapters.leases import GitLeases
+from gitops.adapters.git.leases import GitLeases
 from gitops.errors import RemoteUnreachable
-from gitops.flow import lease as leases
+from gitops.flow.leases import lease as leases
 from gitops.model import Holder, Lease, Stack
 from gitops.ports import LeaseMoved, Leases
 from tests.contracts.remotes import Two, clones_of

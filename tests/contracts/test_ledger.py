@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from gitops.adapters.git_command import GitCommand
-from gitops.adapters.leases import GitLeases
-from gitops.adapters.ledger import GitLedger
+from gitops.adapters.git.command import GitCommand
+from gitops.adapters.git.leases import GitLeases
+from gitops.adapters.git.ledger import GitLedger
 from gitops.context import Ledger
 from gitops.errors import LedgerBroken, RemoteUnreachable
-from gitops.flow import lease as leases
-from gitops.flow import record as records
-from gitops.flow.record import Query
+from gitops.flow.leases import lease as leases
+from gitops.flow.ledger import chain as records
+from gitops.flow.ledger.chain import Query
 from gitops.model import Holder, Lease, Record, RecordKind, Stack
 from gitops.ports import LeaseMoved, Leases, Renewal
 from tests.contracts.remotes import Two, clones_of, remote_with_clones

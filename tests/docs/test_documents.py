@@ -9,7 +9,7 @@ import pytest
 
 from gitops import errors
 from gitops.cli import INTERRUPTED, gitops
-from gitops.config import parse
+from gitops.config.settings import parse
 from gitops.model import Operation, RecordKind
 
 ROOT = Path(__file__).parents[2]

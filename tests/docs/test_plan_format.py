@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from gitops.flow.plan import FORMAT
+from gitops.flow.plans.plan import FORMAT
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "plan-format.md").read_text(encoding="utf-8")
-TESTS = (ROOT / "tests" / "flow" / "test_noise.py").read_text(encoding="utf-8")
+TESTS = (ROOT / "tests" / "adapters" / "pulumi" / "test_noise.py").read_text(encoding="utf-8")
 
 
 def test_each_row_of_noise_names_its_test_and_each_test_has_a_row() -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitops.adapters.clock import SystemClock
-from gitops.adapters.local_host import LocalHost
+from gitops.adapters.codehost.simulated.code_host import LocalHost
+from gitops.adapters.system.clock import SystemClock
 from tests.support import git
 from tests.support.tiny import Tiny
 

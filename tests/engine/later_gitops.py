@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gitops import cli
-from gitops.adapters.clock import SystemClock
+from gitops.adapters.system.clock import SystemClock
 from gitops.context import Context
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gitops.adapters.secret_digests import DIGEST_KEY
+from gitops.adapters.pulumi.secret_digests import DIGEST_KEY
 from tests.engine.journey import PASSWORD, Journey, wanting
 from tests.support.canaries import Arguments, files, found, objects
 from tests.support.git import git

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from gitops.adapters import proposed
-from gitops.adapters.secret_digests import DIGEST_KEY
+from gitops.adapters.pulumi import proposed
+from gitops.adapters.pulumi.secret_digests import DIGEST_KEY
 from gitops.errors import EngineFailed
-from gitops.flow import downstream, values
+from gitops.flow.plans import downstream, values
 from gitops.model import EngineRun, Operation, SecretValue, Stack, UnknownValue
 from gitops.ports import Preview, Upstream
 from tests.engine.journey import ROOT, Journey

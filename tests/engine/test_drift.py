@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gitops.adapters.local_issues import LocalIssues
+from gitops.adapters.codehost.simulated.issues import LocalIssues
 from tests.engine.journey import PASSWORD, Journey, wanting
 from tests.support.git import git
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gitops.adapters.secret_digests import DIGEST_KEY
+from gitops.adapters.pulumi.secret_digests import DIGEST_KEY
 from gitops.errors import EngineFailed
-from gitops.flow import plan as plans
+from gitops.flow.plans import plan as plans
 from gitops.model import Inputs, Operation, Plan, RecordKind, Stack
 from gitops.ports import Preview, SavedPlan
 from tests.engine.journey import Journey

@@ -14,10 +14,10 @@ from typing import Any
 import boto3
 import pytest
 
-from gitops.adapters import leftovers, repair
-from gitops.adapters.leftovers import orphans
+from gitops.adapters.pulumi.recovery import killed_run, providers
+from gitops.adapters.pulumi.recovery.killed_run import orphans
+from gitops.adapters.pulumi.recovery.whereabouts import Rules
 from gitops.errors import EngineFailed, Waiting
-from gitops.flow.repair_rules import Rules
 from gitops.model import CutOff
 from gitops.toolchain.tools import find
 from tests.support.killing import RUN, STACK, Stack, end_orphans, new_stack
@@ -81,9 +81,9 @@ def quick(stack: Stack) -> Stack:
 
 def settle(stack: Stack, rules: Rules = SLOW_RULES) -> tuple[str, ...]:
     """What the engine's port does, with rules for the slow cloud."""
-    cleared = leftovers.clear(stack.process, stack.folder, STACK, LEFT)
+    cleared = killed_run.clear(stack.process, stack.folder, STACK, LEFT)
     document = json.loads(stack.pulumi("stack", "export"))
-    return (*cleared, *repair.settle(stack.process, stack.folder, STACK, document, rules))
+    return (*cleared, *providers.settle(stack.process, stack.folder, STACK, document, rules))
 
 
 def test_what_was_created_is_adopted_and_what_was_not_is_created_once(slow: Stack, cloud: Cloud) -> None:
@@ -154,17 +154,17 @@ def test_a_lock_whose_owner_lives_is_left_alone(slow: Stack, cloud: Cloud) -> No
             while not cloud.is_in_between():
                 time.sleep(0.05)
             with pytest.raises(Waiting, match="outside of this pipeline"):
-                leftovers.clear(slow.process, slow.folder, STACK, LEFT)
+                killed_run.clear(slow.process, slow.folder, STACK, LEFT)
             assert other.poll() is None
         finally:
             os.killpg(other.pid, signal.SIGKILL)
-    assert "freed" in leftovers.clear(slow.process, slow.folder, STACK, None)[0]
+    assert "freed" in killed_run.clear(slow.process, slow.folder, STACK, None)[0]
 
 
 ALIVE = """
 import os, sys
 from pathlib import Path
-from gitops.adapters.pulumi_process import PulumiProcess
+from gitops.adapters.pulumi.process import PulumiProcess
 
 process = PulumiProcess(Path(sys.argv[1]), {**os.environ, "GITOPS_PROCESS": str(os.getpid())})
 process.run_with_events(Path.cwd(), ["up", "--yes", "--skip-preview", "--stack", "dev"], lambda event: None)

@@ -16,10 +16,10 @@ import pytest
 import yaml
 from moto.server import ThreadedMotoServer
 
-from gitops.flow.review_stack_comment import MARKER
 from gitops.flow.review_stacks import copied_config
 from gitops.model import RecordKind
 from gitops.ports import SavedPlan
+from gitops.views.markdown.review_stack_comment import MARKER
 from tests.engine.journey import ROOT, Journey, alive
 from tests.engine.test_engine import wait_until
 from tests.support.canaries import files, found

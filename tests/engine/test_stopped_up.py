@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from gitops.adapters.clock import SystemClock
-from gitops.adapters.git_command import GitCommand
-from gitops.adapters.leases import GitLeases
-from gitops.flow import lease as leases
+from gitops.adapters.git.command import GitCommand
+from gitops.adapters.git.leases import GitLeases
+from gitops.adapters.system.clock import SystemClock
+from gitops.flow.leases import lease as leases
 from gitops.model import Holder, Stack
 from gitops.ports import LeaseMoved
 from tests.engine.journey import GITOPS, Journey

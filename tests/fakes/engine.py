@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from gitops.errors import EngineFailed, FreeText
-from gitops.flow import plan as plans
+from gitops.flow.plans import plan as plans
 from gitops.model import (
     CutOff,
     Drift,

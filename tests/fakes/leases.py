@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gitops.errors import RemoteUnreachable
-from gitops.flow import queue
+from gitops.flow.leases import wait_queue
 from gitops.model import Lease, Line, Stack, Ticket
 from gitops.ports import LeaseMoved
 
@@ -48,7 +48,7 @@ class FakeLeases:
     def tickets(self) -> tuple[Ticket, ...]:
         """Every ticket."""
         self._must_be_reachable()
-        return queue.in_order(self._tickets.values())
+        return wait_queue.in_order(self._tickets.values())
 
     def enter(self, ticket: Ticket) -> Ticket:
         """Compare by version, and put."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gitops.errors import RemoteUnreachable
-from gitops.flow import record as records
+from gitops.flow.ledger import chain as records
 from gitops.model import Lease, Record, Stack
 from gitops.ports import LedgerReport, Renewal
 from tests.fakes.leases import FakeLeases

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from gitops.flow import record as records
+from gitops.flow.ledger import chain as records
 from gitops.model import RecordKind
 from tests.faults.cases import REWRITTEN, Case, End
 from tests.faults.moments import Act, Step

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitops.adapters.pulumi_process import PulumiProcess
+from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.toolchain import tools
 from tests.faults.simulated_cloud import Sizes
 from tests.faults.warm import Ran

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitops.adapters.interrupts import noted
+from gitops.adapters.pulumi import failures
+from gitops.adapters.system.interrupts import noted
 from gitops.errors import EngineFailed, EngineKilled, FreeText, Interrupted, Waiting
-from gitops.flow import failures
-from gitops.flow import plan as plans
+from gitops.flow.plans import plan as plans
 from gitops.model import (
     CutOff,
     EngineRun,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from gitops.adapters.clock import SystemClock
+from gitops.adapters.system.clock import SystemClock
 from gitops.cli import main
 from gitops.context import CodeHost, Context
 from gitops.errors import CodeHostFailed

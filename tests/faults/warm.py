@@ -76,12 +76,11 @@ def warm(seats: int) -> Iterator[Warm]:
 
 def _serve() -> None:
     """Fork for each line of standard input, and answer with the exit code."""
-    import gitops.adapters.leases
-    import gitops.adapters.ledger
-    import gitops.adapters.local_host
-    import gitops.adapters.repository
-    import gitops.commands.preview
-    import gitops.commands.up  # noqa: F401 - that no child has to
+    import gitops.adapters.codehost.simulated.code_host
+    import gitops.adapters.git.leases
+    import gitops.adapters.git.ledger
+    import gitops.adapters.git.repository
+    import gitops.operations.apply.run  # noqa: F401 - that no child has to
     from tests.faults.simulated_gitops import run
 
     for line in sys.stdin:

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import psutil
 
-from gitops.adapters.local_host import LocalHost
-from gitops.flow import record as records
+from gitops.adapters.codehost.simulated.code_host import LocalHost
+from gitops.flow.ledger import chain as records
 from gitops.model import Record
 from tests.faults.moments import FOLDER_VARIABLE, LEDGER, REAL_GIT_VARIABLE, Faults
 from tests.faults.simulated_cloud import SimulatedCloud

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from gitops.config import parse
+from gitops.config.review_stacks import ENVIRONMENT, ReviewStacks, name_of, number_of
+from gitops.config.settings import parse
 from gitops.errors import ConfigError
-from gitops.flow import record as records
-from gitops.flow.affected import reached_files
-from gitops.flow.discover import Snapshot, snapshot_of
-from gitops.flow.record import History
-from gitops.flow.review_stack_comment import Gone, NotRaised, Raised, render
+from gitops.flow.impact.affected import reached_files
+from gitops.flow.impact.discovery import Snapshot, snapshot_of
+from gitops.flow.ledger import chain as records
+from gitops.flow.ledger.chain import History
 from gitops.flow.review_stacks import Use, copied_config, copy_of, standing, uses, why_swept, with_copy
 from gitops.model import RecordKind, Stack
-from gitops.review_stacks import ENVIRONMENT, ReviewStacks, name_of, number_of
+from gitops.views.markdown.review_stack_comment import Gone, NotRaised, Raised, render
 from tests.support.plans import NOW
 
 SETTINGS = ReviewStacks("dev", "review stack", 3600, 2, {"shop:prefix": "shop-{number}", "shop:fixed": "yes"})

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from gitops.flow.comment import PreviewFailure, Review
-from gitops.flow.downstream import Downstream
-from gitops.flow.policies import PackChange, PackFate
+from gitops.flow.plans.downstream import Downstream
+from gitops.flow.plans.policies import PackChange, PackFate
 from gitops.model import (
     Diagnostic,
     Drift,
@@ -24,6 +23,7 @@ from gitops.model import (
     UnknownValue,
     Verdict,
 )
+from gitops.views.markdown.review_comment import PreviewFailure, Review
 from tests.support.plans import DEV, HEAD, add, change, plan, remove, review, reviewed, update, urn
 
 BUCKET = "gitops:infra:Bucket$aws:s3/bucket:Bucket"

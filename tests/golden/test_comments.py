@@ -6,34 +6,32 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from gitops.flow import comment
-from gitops.views import terminal
+from gitops.views.markdown import review_comment
+from gitops.views.terminal import screen
 from tests.golden.reviews import GOLDEN
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_the_comment_reads_as_expected(name: str, golden: Callable[[str, str], None]) -> None:
-    golden(f"comment-{name}.md", comment.render(GOLDEN[name]()))
+    golden(f"comment-{name}.md", review_comment.render(GOLDEN[name]()))
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_the_terminal_reads_as_expected(name: str, golden: Callable[[str, str], None]) -> None:
     stream = io.StringIO()
-    terminal.console(stream).print(terminal.review(GOLDEN[name]()))
+    screen.console(stream).print(screen.review(GOLDEN[name]()))
     golden(f"terminal-{name}.txt", stream.getvalue())
 
 
 def test_long_lines_hang_in_a_narrow_terminal(golden: Callable[[str, str], None]) -> None:
     stream = io.StringIO()
-    Console(file=stream, width=60, markup=False, emoji=False, highlight=False).print(
-        terminal.review(GOLDEN["updates"]())
-    )
+    Console(file=stream, width=60, markup=False, emoji=False, highlight=False).print(screen.review(GOLDEN["updates"]()))
     golden("terminal-narrow.txt", stream.getvalue())
 
 
 def test_nothing_hostile_steers_the_terminal_or_the_log() -> None:
     stream = io.StringIO()
-    terminal.console(stream).print(terminal.review(GOLDEN["hostile"]()))
+    screen.console(stream).print(screen.review(GOLDEN["hostile"]()))
     for line in stream.getvalue().splitlines():
         assert line.isprintable()
         assert not line.lstrip().startswith("::")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gitops.flow import compliance as flow
-from gitops.flow import sarif
-from gitops.views import compliance as views
-from gitops.views import terminal
+from gitops.flow.compliance import controls as flow
+from gitops.views import sarif
+from gitops.views.terminal import compliance as views
+from gitops.views.terminal import screen
 from tests.support.compliance import dev, prod
 
 BOTH = (dev(), prod())
@@ -19,7 +19,7 @@ SARIF = sarif.document(BOTH, "1.0")
 
 def test_the_table_reads_as_expected(golden: Callable[[str, str], None]) -> None:
     stream = io.StringIO()
-    terminal.console(stream).print(views.view(BOTH))
+    screen.console(stream).print(views.view(BOTH))
     text = "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
     golden("compliance.txt", text)
 

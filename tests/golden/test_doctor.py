@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from gitops.flow.findings import About, CreateEnvironment, Finding, State, not_checked, passed
+from gitops.flow.doctor.findings import About, CreateEnvironment, Finding, State, not_checked, passed
 from gitops.model import Unread
-from gitops.views import doctor as views
-from gitops.views import terminal
+from gitops.views.terminal import doctor as views
+from gitops.views.terminal import screen
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "doctor.md"
 FINDINGS = (
@@ -28,7 +28,7 @@ FINDINGS = (
 
 def test_the_gravest_comes_first_and_what_is_alike_is_said_once(golden: Callable[[str, str], None]) -> None:
     stream = io.StringIO()
-    terminal.console(stream).print(views.view(FINDINGS))
+    screen.console(stream).print(views.view(FINDINGS))
     golden("doctor.txt", "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n")
 
 

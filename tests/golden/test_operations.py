@@ -19,17 +19,18 @@ from gitops.errors import (
     StepFailure,
     Waiting,
 )
-from gitops.flow import values
-from gitops.flow.compare import compare
-from gitops.flow.movers import movers
-from gitops.flow.status import EnvironmentStatus, LastApply
+from gitops.flow.plans import values
+from gitops.flow.plans.attribution import movers
+from gitops.flow.plans.compare import compare
 from gitops.model import (
     Commit,
     Drift,
+    EnvironmentStatus,
     FileChange,
     FileStatus,
     Holder,
     Inputs,
+    LastApply,
     Lease,
     Operation,
     Outcome,
@@ -44,7 +45,7 @@ from gitops.model import (
     SecretValue,
     Verdict,
 )
-from gitops.views import terminal
+from gitops.views.terminal import screen
 from tests.support.plans import HEAD, NOW, change, inputs, plan, start, update, urn
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -130,14 +131,14 @@ ERRORS: dict[str, GitOpsError] = {
 
 def shown(view: RenderableType) -> str:
     stream = io.StringIO()
-    terminal.console(stream).print(view)
+    screen.console(stream).print(view)
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_refusal_says_what_moved(name: str, golden: Callable[[str, str], None]) -> None:
     approved, fresh = REFUSALS[name]
-    golden(f"refusal-{name}.txt", shown(terminal.difference(compare(approved, fresh), approved, fresh)))
+    golden(f"refusal-{name}.txt", shown(screen.difference(compare(approved, fresh), approved, fresh)))
 
 
 def test_a_refusal_says_who_moved_what(golden: Callable[[str, str], None]) -> None:
@@ -148,17 +149,17 @@ def test_a_refusal_says_who_moved_what(golden: Callable[[str, str], None]) -> No
     commit = Commit("d" * 40, "Grace", later, "Make the web larger", ("infra/web.py",))
     differs = compare(approved, fresh)
     by = movers(differs, (approved, fresh), (applied,), (commit,))
-    golden("refusal-movers.txt", shown(terminal.difference(differs, approved, fresh, by)))
+    golden("refusal-movers.txt", shown(screen.difference(differs, approved, fresh, by)))
 
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_says_what_to_do_next(name: str, golden: Callable[[str, str], None]) -> None:
-    golden(f"error-{name}.txt", shown(terminal.error(ERRORS[name])))
+    golden(f"error-{name}.txt", shown(screen.error(ERRORS[name])))
 
 
 def test_a_verdict_names_every_rule(golden: Callable[[str, str], None]) -> None:
     rules = (RuleResult("plan", Outcome.ALLOW, "current"), RuleResult("approvals", Outcome.WAIT, "0 of 1 given"))
-    golden("verdict.txt", shown(terminal.verdict(Verdict(rules))))
+    golden("verdict.txt", shown(screen.verdict(Verdict(rules))))
 
 
 def test_progress_is_one_line_a_step(golden: Callable[[str, str], None]) -> None:
@@ -167,7 +168,7 @@ def test_progress_is_one_line_a_step(golden: Callable[[str, str], None]) -> None
         ResourceStep(urn(BUCKET, "assets"), BUCKET, "create", done=True),
         ResourceStep(urn(DEPLOYMENT, "web\nx"), DEPLOYMENT, "update", done=True, failed=True),
     ]
-    golden("progress.txt", "".join(shown(terminal.progress("shop/dev", step)) for step in steps))
+    golden("progress.txt", "".join(shown(screen.progress("shop/dev", step)) for step in steps))
 
 
 def records() -> list[Record]:
@@ -179,7 +180,7 @@ def records() -> list[Record]:
 
 
 def test_the_ledger_is_one_line_a_record(golden: Callable[[str, str], None]) -> None:
-    golden("ledger.txt", shown(terminal.ledger(records())) + shown(terminal.ledger([])))
+    golden("ledger.txt", shown(screen.ledger(records())) + shown(screen.ledger([])))
 
 
 def test_the_status_shows_each_environment(golden: Callable[[str, str], None]) -> None:
@@ -198,17 +199,17 @@ def test_the_status_shows_each_environment(golden: Callable[[str, str], None]) -
         ),
         EnvironmentStatus("qa", "qa"),
     ]
-    golden("status.txt", shown(terminal.status(rows)))
+    golden("status.txt", shown(screen.status(rows)))
 
 
 def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def escapes(*, colour: bool) -> bool:
         stream = io.StringIO()
-        Console(file=stream, force_terminal=True, no_color=not colour, width=100).print(terminal.plan(plan(deleted)))
+        Console(file=stream, force_terminal=True, no_color=not colour, width=100).print(screen.plan(plan(deleted)))
         return "\x1b[1;31m" in stream.getvalue()
 
     assert escapes(colour=True)
     assert not escapes(colour=False)
-    assert "\x1b" not in shown(terminal.plan(plan(deleted)))
+    assert "\x1b" not in shown(screen.plan(plan(deleted)))
     monkeypatch.setenv("NO_COLOR", "1")
     assert Console(file=io.StringIO()).no_color

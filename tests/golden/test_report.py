@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gitops import __version__
-from gitops.views import report
+from gitops.views.html import report
 from tests.golden.reviews import GOLDEN
 from tests.support import reports
 from tests.support.pages import Page

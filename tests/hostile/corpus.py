@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tests.commands.world import wanting
+from tests.operations.world import wanting
 
 Files = Mapping[str, str | None]
 RUNNER_COMMANDS = "x\n::set-output name=legs::[]\n::add-mask::a\n##[error]no\n::stop-commands::x\n::error file=a::b"

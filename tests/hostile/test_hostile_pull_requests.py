@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gitops.adapters.local_host import CODE_SCANNING
-from gitops.commands import explain, matrix
-from gitops.commands import preview as previewing
-from gitops.commands import review as reviewing
-from gitops.flow.comment import COMMENT_LIMIT, STEP_SUMMARY_LIMIT, marker
-from tests.commands.world import World
+from gitops.adapters.codehost.simulated.code_host import CODE_SCANNING
+from gitops.operations import explain, shards
+from gitops.operations.review import preview as previewing
+from gitops.operations.review import review as reviewing
+from gitops.views.markdown.review_comment import COMMENT_LIMIT, STEP_SUMMARY_LIMIT, marker
 from tests.hostile.corpus import CANARY, CORPUS, HostilePullRequest
+from tests.operations.world import World
 from tests.support import git
 from tests.support.markup import only_ours
 
@@ -51,7 +51,7 @@ def test_a_hostile_pull_request_gets_an_ordinary_review(
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", CANARY)
     monkeypatch.chdir(world.folder)
 
-    world.run(matrix.command, "--pull-request", str(number))
+    world.run(shards.command, "--pull-request", str(number))
     given = [line.split("=", 1) for line in places["outputs"].read_text(encoding="utf-8").splitlines()]
     assert {key for key, _ in given} == OUTPUTS
     assert len(given) == len(OUTPUTS)

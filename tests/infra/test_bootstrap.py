@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gitops.config import parse as parse_gitops
+from gitops.config.settings import parse as parse_gitops
 from gitops.model import Stack
 from infra import bootstrap_settings
 from infra.configuration import SettingsError

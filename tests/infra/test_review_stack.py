@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 import yaml
 
-from gitops import config
+from gitops.config import settings
 from gitops.flow.review_stacks import copied_config
 from infra.delivery_names import DeliveryNames
 from infra.settings import parse
 from tests.infra.configuration import ROOT, as_engine_sends
 from tests.infra.recording import Recorded, record
 
-REVIEW = config.parse((ROOT / config.FILE).read_bytes()).review_stacks
+REVIEW = settings.parse((ROOT / settings.FILE).read_bytes()).review_stacks
 
 
 def sent(number: int) -> dict[str, str]:

@@ -182,7 +182,7 @@ def test_no_value_makes_a_violation_look_like_less(claim: str) -> None:
     line = pack.violation(SMALL, f"image is {claim}")
     assert "\n" not in line
     assert not pack.is_remark(f"Things are small.\n{line}")
-    # By these the pipeline tells what was not evaluated (gitops/flow/preview.py).
+    # By these the pipeline tells what was not evaluated (gitops/adapters/pulumi/preview.py).
     assert "during preview" not in line
     assert "can't run policy" not in line
 

@@ -19,11 +19,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from gitops.commands.sandbox import sandbox
 from gitops.errors import Failed
 from gitops.sandbox import environment, lifecycle, processes, status
 from gitops.sandbox.backend import DIGEST_KEY
 from gitops.sandbox.folder import Folder, Part
+from gitops.verbs.sandbox import sandbox
 from tests.sandbox.observing import nothing_left, pulumi, with_scheduler
 from tests.support.sandbox import Sandbox, running_sandbox, small_repository
 

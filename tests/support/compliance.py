@@ -1,6 +1,6 @@
 """An environment under two packs, with a control in each state."""
 
-from gitops.flow.compliance import Compliance, Look, assess
+from gitops.flow.compliance.controls import Compliance, Look, assess
 from gitops.model import (
     EngineRun,
     Evaluation,

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitops.adapters import leftovers
-from gitops.adapters.engine import PulumiEngine
-from gitops.adapters.leftovers import PROCESS_VARIABLE, RUN_VARIABLE, orphans
-from gitops.adapters.pulumi_process import PulumiProcess
+from gitops.adapters.pulumi.engine import PulumiEngine
+from gitops.adapters.pulumi.process import PulumiProcess
+from gitops.adapters.pulumi.recovery import killed_run
+from gitops.adapters.pulumi.recovery.killed_run import PROCESS_VARIABLE, RUN_VARIABLE, orphans
 
 STACK = "dev"
 # Each worker of pytest-xdist has runs of its own: ending the leftovers of one must not end another's update.
@@ -50,7 +50,7 @@ class Stack:
 
     def deployment(self) -> dict[str, Any]:
         """The state; readable also after a kill that fell into a write of it."""
-        leftovers.mend_side_files(self.process.environment["PULUMI_BACKEND_URL"], STACK)
+        killed_run.mend_side_files(self.process.environment["PULUMI_BACKEND_URL"], STACK)
         found: dict[str, Any] = json.loads(self.pulumi("stack", "export"))["deployment"]
         return found
 

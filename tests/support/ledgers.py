@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gitops.flow import record as records
+from gitops.flow.ledger import chain as records
 from gitops.model import Record, RecordKind, Stack
 
 BEGIN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gitops.flow import plan as plans
-from gitops.flow.comment import PreviewFailure, Review, StackReview
+from gitops.flow.plans import plan as plans
 from gitops.model import (
     AffectedStack,
     Diagnostic,
@@ -22,6 +21,7 @@ from gitops.model import (
     Stack,
     StartState,
 )
+from gitops.views.markdown.review_comment import PreviewFailure, Review, StackReview
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 BASE = "1" * 40

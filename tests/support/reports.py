@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from gitops.flow.comment import Review
 from gitops.model import (
     Diagnostic,
     Drift,
@@ -28,6 +27,7 @@ from gitops.model import (
     UnknownValue,
     Verdict,
 )
+from gitops.views.markdown.review_comment import Review
 from tests.support.plans import DEV, HEAD, NOW, add, change, plan, remove, review, reviewed, update, urn
 
 DATABASE = "shop:infra:Database$aws:rds/instance:Instance"

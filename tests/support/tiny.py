@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from gitops.adapters.engine import PulumiEngine
-from gitops.adapters.pulumi_process import PulumiProcess
-from gitops.adapters.secret_digests import DIGEST_KEY
+from gitops.adapters.pulumi.engine import PulumiEngine
+from gitops.adapters.pulumi.process import PulumiProcess
+from gitops.adapters.pulumi.secret_digests import DIGEST_KEY
 from gitops.toolchain import tools
 
 PROJECT = Path(__file__).parents[1] / "engine" / "tiny"

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops.model import Operation, ResourceChange, ResourceGraph, ResourceNode
-from gitops.views import drawing
-from gitops.views.drawing import HEIGHT, WIDTH, Drawing
+from gitops.views.html import drawing
+from gitops.views.html.drawing import HEIGHT, WIDTH, Drawing
 from tests.support import reports
 from tests.support.plans import change, update, urn
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops.flow.comment import PreviewFailure, Review
 from gitops.model import (
     Diagnostic,
     Operation,
@@ -25,7 +24,8 @@ from gitops.model import (
     Severity,
     Stack,
 )
-from gitops.views import report
+from gitops.views.html import report
+from gitops.views.markdown.review_comment import PreviewFailure, Review
 from tests.golden.reviews import GOLDEN, HOSTILE
 from tests.support import reports
 from tests.support.pages import Page

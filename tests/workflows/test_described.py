@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gitops.adapters.github.client import Client
-from gitops.adapters.github.code_host import GitHub
+from gitops.adapters.codehost.github.client import Client
+from gitops.adapters.codehost.github.code_host import GitHub
 from gitops.errors import CodeHostFailed
 from tests.contracts.code_hosts import bare_repository, git
 from tests.workflows.github_api import GRAPHQL, ROUTES, answer

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from gitops import config
+from gitops.config import settings
 from tests.workflows.acting import ROOT, Finished
 from tests.workflows.test_workflow_rules import CONFIG, load
 from tests.workflows.test_workflow_wiring import Wired, branch, succeeded, wired
@@ -117,5 +117,5 @@ def test_every_job_is_of_the_review_environment_and_none_other() -> None:
 def test_the_documented_settings_are_those_of_this_repository() -> None:
     page = (ROOT / "docs/review-stacks.md").read_text(encoding="utf-8")
     block = next(part for part in page.split("```yaml\n")[1:] if part.startswith("review_stacks:")).partition("```")[0]
-    own = yaml.safe_load((ROOT / config.FILE).read_text(encoding="utf-8"))
+    own = yaml.safe_load((ROOT / settings.FILE).read_text(encoding="utf-8"))
     assert yaml.safe_load(block)["review_stacks"] == own["review_stacks"]

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from gitops import config
-from gitops.flow import legs
+from gitops.config import settings
+from gitops.flow.impact import shards
 from gitops.toolchain import tools
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 FILES = [*WORKFLOWS, ROOT / "action.yml"]
-CONFIG = config.parse((ROOT / config.FILE).read_bytes())
+CONFIG = settings.parse((ROOT / settings.FILE).read_bytes())
 
 
 def load(name: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def test_an_environments_reviewers_are_asked_once() -> None:
     assert asking == {"apply", "approve"}
     assert {name for name, given in environments.items() if given == "apply-${{ github.ref_name }}"} == {
         "judge",
-        *(f"wave-{number}" for number in range(1, legs.WAVES + 1)),
+        *(f"wave-{number}" for number in range(1, shards.WAVES + 1)),
     }
 
 

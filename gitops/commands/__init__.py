@@ -1,1 +1,0 @@
-"""One verb, one file: what the verb does, and its command line."""

@@ -1,0 +1,6 @@
+"""May this plan be applied to its environment?
+
+A plan, its pull request and the rules of both commits come in; a verdict goes out (allow, wait or refuse), with every
+rule's reason. Begin with `judgement.py`, then `rules.py`. `approvals.py` says whose approval counts, `destroys.py`
+which plan may destroy, `windows.py` when; `expressions.py` and `cel.py` are for rules of one's own.
+"""

@@ -1,0 +1,139 @@
+"""What a release is, and how pull requests that carry one tell of it. Pure; foreign text goes through `markdown`."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gitops.flow.ledger.chain import History, Query
+from gitops.model import Commit, Record, RecordKind, Stack
+from gitops.views.markdown import blocks
+from gitops.views.markdown.blocks import code, html_code
+from gitops.views.wording import clip, minute, plural, short
+
+_COMMITS_SHOWN = 30
+_PATHS_SHOWN = 30
+_CHECKS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A commit that every stack of an environment was released at, each with the first record that says so."""
+
+    environment: str
+    commit: str
+    records: Mapping[Stack, Record]
+
+    @property
+    def since(self) -> datetime:
+        """Since when all stacks have it."""
+        return max(record.at for record in self.records.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """A rollback that somebody asked for: of `taken` to the release `to`, by the commit `head`, as a pull request."""
+
+    by: str
+    at: datetime
+    taken: str
+    to: str
+    head: str
+    pull_request: int
+
+
+def release_at(history: History, environment: str, commit: str, stacks: Iterable[Stack]) -> Release | None:
+    """The environment's release of that commit, where each of these stacks (at least one) was released at it."""
+    found: dict[Stack, Record] = {}
+    for stack in stacks:
+        wanted = Query(stack=stack.label, kinds=(RecordKind.RELEASE,), commit=commit, environment=environment)
+        record = next(history.select(wanted, oldest_first=True), None)
+        if record is None:
+            return None
+        found[stack] = record
+    return Release(environment, commit, found) if found else None
+
+
+def rollbacks(history: History, environment: str) -> tuple[Rollback, ...]:
+    """Every rollback of the environment that was asked for, newest first."""
+    found: dict[str, Rollback] = {}
+    for one in history.select(Query(kinds=(RecordKind.ROLLBACK,), environment=environment)):
+        body = one.body
+        to, head, number = str(body.get("to", "")), str(body.get("head", "")), int(body.get("pull_request") or 0)
+        found.setdefault(head, Rollback(one.by, one.at, one.commit, to, head, number))
+    return tuple(found.values())
+
+
+def takes_back(rollback: Rollback, commit: str, contains: Callable[[str, str], bool]) -> bool:
+    """Whether the rollback takes the commit back; `contains` says whether its first commit contains the second."""
+    return contains(rollback.taken, commit) and not contains(rollback.to, commit)
+
+
+def why_not_released(history: History, commit: str, stacks: Iterable[Stack]) -> list[str]:
+    """For each stack without a release of that commit, how far it came."""
+    told = []
+    for stack in sorted(stacks):
+        record = history.newest(Query(stack=stack.label, kinds=tuple(_HOW_FAR), commit=commit))
+        if record is None:
+            told.append(f"{stack.label}: nothing was applied yet")
+        elif record.kind is not RecordKind.RELEASE:
+            told.append(f"{stack.label}: {_HOW_FAR[record.kind]}{_detail(record)}")
+    return told
+
+
+_HOW_FAR = {
+    RecordKind.RELEASE: "released",
+    RecordKind.NOT_VERIFIED: "applied, but not verified",
+    RecordKind.APPLIED: "applied, and not verified yet",
+    RecordKind.APPLY_STARTED: "its apply has not ended",
+    RecordKind.APPLY_FAILED: "its apply failed",
+    RecordKind.REFUSED: "refused by the gate",
+    RecordKind.SUPERSEDED: "overtaken by a later commit",
+}
+
+
+def _detail(record: Record) -> str:
+    checks: Any = record.body.get("checks") if record.kind is RecordKind.NOT_VERIFIED else ()
+    failed = [
+        f"{clip(str(one.get('name')))}: {clip(str(one.get('detail')))}" for one in checks if not one.get("passed")
+    ]
+    return f" ({'; '.join(failed)})" if failed else ""
+
+
+# --- Markdown -----------------------------------------------------------------------------------
+
+
+def evidence(release: Release) -> list[str]:
+    """A table of how each stack came to the release."""
+    rows = [
+        f"| {html_code(stack.label)} | {minute(record.at)} | {html_code(record.by)} | {_checks(record)} |"
+        for stack, record in sorted(release.records.items())
+    ]
+    return blocks.table(("stack", "released", "by", "checks"), rows, "stack")
+
+
+def _checks(record: Record) -> str:
+    if since := record.body.get("unchanged_since"):
+        return f"nothing since {html_code(short(str(since)))}, its release before, affects it"
+    checks = list(record.body.get("checks") or ())
+    told = [
+        f"{'✓' if one.get('passed') else '✗'} {html_code(str(one.get('name')))} {html_code(str(one.get('detail')))}"
+        for one in checks[:_CHECKS_SHOWN]
+    ]
+    more = [f"and {len(checks) - _CHECKS_SHOWN} more"] if len(checks) > _CHECKS_SHOWN else []
+    return "<br>".join([*told, *more]) or "none on record"
+
+
+def commits(found: Sequence[Commit]) -> list[str]:
+    """The commits as a list, the newest first; the rest is counted."""
+    lines = [f"- {code(short(one.id))} {code(one.subject)} by {code(one.author)}" for one in found[:_COMMITS_SHOWN]]
+    return [*lines, *_more(len(found) - _COMMITS_SHOWN, "commit")]
+
+
+def paths(found: Sequence[str]) -> list[str]:
+    """Paths as a list; the rest is counted."""
+    return [*(f"- {code(path)}" for path in found[:_PATHS_SHOWN]), *_more(len(found) - _PATHS_SHOWN, "file")]
+
+
+def _more(count: int, noun: str) -> list[str]:
+    return [f"- and {plural(count, f'more {noun}')}"] if count > 0 else []

@@ -1,0 +1,104 @@
+"""Break-glass: apply a plan that the gate does not allow, loudly. What is applied is still exactly what somebody read.
+
+It overrides the gate and nothing else: lease, ledger and start state are checked as ever, and the plan has to be named
+by its digest. It is told on the code host and recorded before anything is touched; where either cannot be done,
+nothing is applied.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitops.errors import Refused, UsageError
+from gitops.flow.plans import values
+from gitops.model import Outcome, RecordKind
+from gitops.operations.judging import Judge
+from gitops.views import wording
+from gitops.views.markdown.blocks import code
+
+if TYPE_CHECKING:
+    from gitops.operations.apply.steps import Prepared, Run
+
+# A digest's first 12 characters are what people are shown; fewer would be a guess.
+_SHORTEST_DIGEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Why the gate is overridden, and the plans that were read: the first 12 characters of each digest, or more."""
+
+    reason: str
+    plans: tuple[str, ...]
+
+    def covers(self, digest: str) -> bool:
+        """Whether a plan with this digest was named."""
+        return any(digest.startswith(plan) for plan in self.plans)
+
+
+def asked(reason: str | None, plans: Sequence[str], *, dry_run: bool) -> BreakGlass | None:
+    """What the command line asks for. Raises UsageError for a request that is not whole."""
+    if reason is None:
+        if plans:
+            raise UsageError("--plan goes with --break-glass REASON.", hint="Without it, the gate names the plan.")
+        return None
+    if not reason.strip():
+        raise UsageError("--break-glass needs a reason: it is recorded, and told to everybody.")
+    if not plans and not dry_run:
+        raise UsageError(
+            "--break-glass needs the plan that you have read: --plan DIGEST.",
+            hint="Add --dry-run first: it shows the plan and its digest, and applies nothing.",
+        )
+    short = [plan for plan in plans if len(plan) < _SHORTEST_DIGEST]
+    if short:
+        raise UsageError(f"--plan {short[0]} is too short to name a plan: give {_SHORTEST_DIGEST} characters or more.")
+    return BreakGlass(reason.strip(), tuple(plan.lower() for plan in plans))
+
+
+def must_be_allowed(judge: Judge, name: str) -> None:
+    """Raises Refused unless the environment's rules name this person, before and after the change."""
+    names = judge.may_break_glass()
+    if name not in names:
+        allowed = f"it may be broken by {wording.listed(names)}" if names else "nobody may break it"
+        raise Refused(
+            f"{name} may not break the glass of this environment: {allowed}; nothing was touched.",
+            hint="`break_glass` in gitops.yaml says who may, in the released commit and in this one.",
+        )
+
+
+def must_be_read(glass: BreakGlass, prepared: Sequence["Prepared"]) -> None:
+    """Raises Refused unless each plan that the gate does not allow is one that was named.
+
+    A plan that violates a mandatory policy is none that Pulumi saves, or would apply under the same pack.
+    """
+    violating = next((one for one in prepared if one.plan.violations), None)
+    if violating is not None:
+        raise Refused(
+            f"Plan {violating.plan.plan_digest[:12]} of {violating.stack.label} violates a mandatory policy, so Pulumi "
+            "itself would not apply it; that stack was not touched.",
+            hint="Keep the policy, exempt the resource in the pack, or make the policy advisory, in a pull request.",
+        )
+    stopped = (one for one in prepared if one.verdict.outcome is not Outcome.ALLOW)
+    first = next((one for one in stopped if not glass.covers(one.plan.plan_digest)), None)
+    if first is not None:
+        raise Refused(
+            f"Plan {first.plan.plan_digest[:12]} of {first.stack.label} is not the one that you named; "
+            "that stack was not touched.",
+            hint="Something moved since you read it. Read it again with --dry-run.",
+        )
+
+
+def announce(run: "Run", ready: "Prepared", glass: BreakGlass) -> None:
+    """Tell the code host and the ledger what is about to be overridden, by whom and why. Raises what either raises."""
+    overridden = [rule for rule in ready.verdict.rules if rule.outcome is not Outcome.ALLOW]
+    by, digest = run.context.holder.name, ready.plan.plan_digest
+    lines = [
+        f"{code(by)} applies plan `{digest[:12]}` of commit {run.program.commit} to {code(ready.stack.label)}, "
+        "past its gate.",
+        "",
+        f"Reason: {code(glass.reason)}",
+        "",
+        *(f"- {code(rule.rule)}: {code(rule.reason)}" for rule in overridden),
+    ]
+    run.context.host.announce(f"Break-glass: {ready.stack.label} by {by}", "\n".join(lines) + "\n")
+    body = {"reason": glass.reason, "plan_digest": digest, "verdict": values.pack(ready.verdict)}
+    ready.lease.append(run.ledger, run.make(RecordKind.BREAK_GLASS, ready.stack, body))

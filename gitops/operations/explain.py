@@ -1,0 +1,186 @@
+"""`gitops explain`: why a pull request's plans would pass the gate or not, before anybody merges."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from gitops.adapters.pulumi import policy_packs
+from gitops.config.settings import FILE, Config, Environment, parse
+from gitops.context import Context, require_environment
+from gitops.errors import ConfigError, Refused, UsageError, Waiting
+from gitops.flow.gate import judgement
+from gitops.flow.gate.judgement import Evidence
+from gitops.flow.impact.discovery import take_snapshot
+from gitops.flow.plans import values
+from gitops.model import Outcome, Stack, Verdict
+from gitops.operations.judging import Judge, must_be_readable
+from gitops.operations.program import current_branch, fetched, named, newest, standing_release
+from gitops.views import wording
+from gitops.views.terminal import explanation, screen
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to explain: a pull request, or a commit of an environment (default: the newest of its branch)."""
+
+    environment: str | None = None
+    branch: str | None = None
+    commit: str | None = None
+    pull_request: int | None = None
+    stacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the gate says of each stack that has something to apply, and what it looked at.
+
+    `applied` are those to which the commit is applied already: what is left is to verify it.
+    """
+
+    environment: str
+    commit: str
+    verdicts: Mapping[Stack, tuple[Verdict, Evidence]]
+    applied: tuple[Stack, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The strictest of the stacks'."""
+        return Verdict(tuple(rule for verdict, _ in self.verdicts.values() for rule in verdict.rules)).outcome
+
+
+def explain(context: Context, request: Request) -> Explanation:
+    """Judge the recorded plans; nothing is previewed, recorded or leased.
+
+    Raises UsageError, ConfigError, CodeHostFailed, RemoteUnreachable, LedgerBroken; Refused when an open pull request
+    conflicts with its base.
+    """
+    settings, environment, commit, shown = _target(context, request)
+    judge = Judge(context, settings, environment, commit, shown)
+    history = context.ledger().history()
+    held = settings.stacks_of(environment, take_snapshot(context.repository, commit).stacks)
+    wanted = [
+        stack
+        for stack in named(held, request.stacks)
+        if request.stacks or standing_release(context, history, stack, commit) is None
+    ]
+    applied = tuple(
+        stack for stack in wanted if (found := history.unverified(stack)) is not None and found.commit == commit
+    )
+    verdicts = {stack: judge.foreseen(stack, history) for stack in wanted if stack not in applied}
+    return Explanation(environment.name, commit, verdicts, applied)
+
+
+def _target(context: Context, request: Request) -> tuple[Config, Environment, str, int | None]:
+    """Settings, environment and commit, and the number of a pull request that is still open.
+
+    An open pull request is judged as what it would become: its merge into its base as it is now.
+    """
+    number = request.pull_request
+    if number is None:
+        environment, tip = newest(context, request.environment, request.branch)
+        commit, shown = (context.repository.resolve(request.commit) if request.commit else tip), None
+    else:
+        found = context.host.pull_request(number)
+        base = fetched(context, found.base)
+        environment_branch, shown = found.base, None if found.merged_as else number
+        if not found.merged_as:
+            context.git.fetch(found.head)
+        commit = found.merged_as or context.git.merged(base, found.head)
+        environment = require_environment(context.config(commit), request.environment, environment_branch)
+        if environment.branch != environment_branch:
+            raise UsageError(
+                f"Pull request {number} goes into {environment_branch}, not into {environment.branch}, "
+                f"the branch of {environment.name}.",
+                hint="Leave --environment away.",
+            )
+    settings = context.config(commit)
+    return settings, settings.environment(environment.name), commit, shown
+
+
+def check(context: Context) -> str:
+    """A sentence on gitops.yaml as it lies in the working tree. Raises ConfigError for what is wrong with it."""
+    file = context.repository.root / FILE
+    if not file.is_file():
+        raise ConfigError(FILE, "there is no such file", hint=f"`gitops init` writes {FILE}.")
+    settings = parse(file.read_bytes())
+    environments = settings.environments
+    must_be_readable(environments)
+    policy_packs.must_be_there(context.repository.root, settings.packs)
+    packs = f", {wording.plural(len(settings.packs), 'policy pack')}" if settings.packs else ""
+    expressions = sum(len(one.expressions) for one in environments)
+    return (
+        f"{FILE} is right: {wording.plural(len(environments), 'environment')}, "
+        f"{wording.plural(expressions, 'expression')} in CEL{packs}."
+    )
+
+
+def as_document(found: Explanation) -> dict[str, object]:
+    """The JSON form."""
+    return {
+        "format": 1,
+        "environment": found.environment,
+        "commit": found.commit,
+        "outcome": found.outcome.value,
+        "stacks": [
+            {
+                "stack": stack.label,
+                "plan_digest": evidence.approved.plan_digest if evidence.approved else None,
+                "outcome": verdict.outcome.value,
+                "rules": values.pack(verdict.rules),
+            }
+            for stack, (verdict, evidence) in found.verdicts.items()
+        ],
+        "applied": [stack.label for stack in found.applied],
+    }
+
+
+@click.command("explain", short_help="Say why a change would pass the gate, or not.")
+@click.argument("stacks", nargs=-1, metavar="[STACK]...")
+@click.option("--pull-request", type=int, metavar="NUMBER", help="An open or merged pull request.")
+@click.option("--commit", metavar="COMMIT", help="A commit of the environment's branch. Default: the branch's newest.")
+@click.option("--environment", metavar="NAME", help="Default: the environment that follows the branch.")
+@click.option("--check", "only_check", is_flag=True, help="Check gitops.yaml as it lies here, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def command(
+    context: Context,
+    /,
+    stacks: tuple[str, ...],
+    pull_request: int | None,
+    commit: str | None,
+    environment: str | None,
+    only_check: bool,
+    as_json: bool,
+) -> None:
+    """Say why the reviewed plans would pass the gate or not: every rule, what it looked at, and what to do.
+
+    Nothing is previewed: at the apply, a fresh preview must come to the same plan.
+
+    \b
+    gitops explain --pull-request 5
+    gitops explain --environment prod
+    gitops explain --check
+    """
+    if only_check:
+        if stacks or pull_request is not None or commit or environment:
+            raise UsageError("--check looks at gitops.yaml only.", hint="Leave the other arguments away.")
+        click.echo(check(context))
+        return
+    if commit and pull_request is not None:
+        raise UsageError("Name a commit or a pull request, not both.")
+    branch = None if environment or pull_request is not None else current_branch(context)
+    found = explain(context, Request(environment, branch, commit, pull_request, stacks))
+    if as_json:
+        click.echo(json.dumps(as_document(found), indent=2))
+    else:
+        screen.console(sys.stdout).print(
+            explanation.view(found.environment, found.commit, found.verdicts, found.applied)
+        )
+    if stop := judgement.stop((stack.label, verdict) for stack, (verdict, _) in found.verdicts.items()):
+        error, yet = (Refused, "") if stop.outcome is Outcome.REFUSE else (Waiting, " yet")
+        raise error(
+            f"{wording.listed(stop.stacks)} would not be applied{yet}.", hint="Each rule above says what to do."
+        )

@@ -1,0 +1,99 @@
+"""A leaked value is taken out of the ledger, and every clone is told; the commands are those of the page about it."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gitops.adapters.git.command import GitCommand
+from gitops.adapters.git.ledger import GitLedger
+from gitops.errors import LedgerBroken
+from gitops.flow.ledger import chain as records
+from gitops.model import RecordKind, Stack
+from tests.support.canaries import objects
+from tests.support.git import create, git
+
+CANARY = 'leaked-canary-81f0"<x>'
+SHOP = Stack("shop", "dev")
+HEAD = "a" * 40
+START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+
+
+def gitops(clone: Path, *arguments: str, stdin: str = "", expect: int = 0) -> str:
+    """What `gitops` says there, on both streams."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "gitops", *arguments],
+        cwd=clone,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == expect, finished.stdout + finished.stderr
+    return finished.stdout + finished.stderr
+
+
+@pytest.fixture
+def clones(tmp_path: Path) -> tuple[Path, Path]:
+    """Two clones of one remote, whose ledger has the canary in the second of its four records; both have seen it."""
+    settings = "version: 1\nenvironments: [{name: dev, branch: main, stacks: [dev]}]\n"
+    create(tmp_path / "seed", {"gitops.yaml": settings})
+    git(tmp_path, "clone", "--quiet", "--bare", "seed", "remote.git")
+    made = tuple(tmp_path / name for name in ("one", "two"))
+    for clone in made:
+        git(tmp_path, "clone", "--quiet", "remote.git", clone.name)
+    ledger = GitLedger(GitCommand(made[0]))
+    author = records.Author("ada", "dev")
+    bodies = [
+        (RecordKind.APPLY_STARTED, {"plan_digest": "1" * 64, "run": "r", "host": "h"}),
+        (RecordKind.APPLY_FAILED, {"plan_digest": "1" * 64, "message": f"data[{{map[pw:{CANARY}]}}]"}),
+        (RecordKind.APPLY_STARTED, {"plan_digest": "2" * 64, "run": "r", "host": "h"}),
+        (RecordKind.APPLIED, {"plan_digest": "2" * 64}),
+    ]
+    for minute, (kind, body) in enumerate(bodies):
+        ledger.append(records.make(kind, author, SHOP, HEAD, START.replace(minute=minute), body))
+    GitLedger(GitCommand(made[1])).history()
+    return made[0], made[1]
+
+
+def test_a_leaked_value_is_found_removed_and_every_clone_is_told(
+    clones: tuple[Path, Path],
+) -> None:
+    here, other = clones
+    remote = here.parent / "remote.git"
+    before = git(remote, "rev-parse", "gitops/ledger")
+
+    told = gitops(here, "log", "--remove-value", stdin=f"{CANARY}\n")
+    assert "record 2: apply failed shop/dev" in told
+    assert "3 records would be written anew" in told
+    assert git(remote, "rev-parse", "gitops/ledger") == before
+
+    told = gitops(here, "log", "--remove-value", "--yes", stdin=f"{CANARY}\n")
+    assert "3 records written anew" in told
+    assert CANARY not in told
+    assert git(remote, "rev-list", "--count", "gitops/ledger") == "4"
+    assert "The chain holds: 4 records." in gitops(here, "log", "--verify")
+    kept = json.loads(gitops(here, "log", "--json"))
+    assert [one["kind"] for one in kept] == ["apply started", "apply failed", "apply started", "applied"]
+    assert kept[1]["body"]["message"] == "data[{map[pw:[secret]]}]"
+
+    ledger = GitLedger(GitCommand(other))
+    with pytest.raises(LedgerBroken, match="The ledger was rewritten"):
+        ledger.history()
+    assert "Accepted" in gitops(other, "log", "--accept-rewritten")
+
+    for place in (remote, here, other):
+        for command in (("reflog", "expire", "--expire=now", "--all"), ("gc", "--quiet", "--prune=now")):
+            git(place, *command)
+        assert all(CANARY not in text and json.dumps(CANARY)[1:-1] not in text for text in objects(place))
+
+
+@pytest.mark.parametrize("value", ["", "short", "long enough\nline"])
+def test_a_value_that_cannot_be_told_from_other_text_is_refused(clones: tuple[Path, Path], value: str) -> None:
+    assert "8 characters" in gitops(clones[0], "log", "--remove-value", stdin=value, expect=2)

@@ -1,0 +1,45 @@
+"""A stack that the ledger knows as applied, and that the state backend does not have."""
+
+from pathlib import Path
+
+import pytest
+
+from gitops.errors import EngineFailed
+from gitops.operations.apply.run import Done
+from gitops.views.markdown.review_comment import PreviewFailure
+from tests.operations.test_up import SCALE, only
+from tests.operations.world import World, wanting
+
+GONE = "was applied by ada, and the state backend has no such stack: all of it would be made a second time"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A world whose dev is released."""
+    made = World(tmp_path)
+    made.reviewed(SCALE, "bob")
+    made.up()
+    return made
+
+
+def test_it_is_neither_reviewed_nor_applied_as_if_it_were_new(world: World) -> None:
+    number = world.open({"Pulumi.dev.yaml": wanting(web=21)}, branch="more")
+    world.preview()
+    world.host.approve(number, "bob")
+    state = world.engine.states.pop("dev")
+    [review] = world.preview(fresh=True).stacks
+    assert isinstance(review.result, PreviewFailure)
+    assert GONE in review.result.message
+    world.host.merge(number)
+    with pytest.raises(EngineFailed, match=GONE) as caught:
+        world.up()
+    assert "in a folder of another clone" in caught.value.hint
+    assert world.engine.applied == ["dev"]
+    world.engine.states["dev"] = state
+    assert only(world.up()).done is Done.RELEASED
+
+
+def test_a_stack_that_was_made_anew_by_hand_is_believed(world: World) -> None:
+    world.engine.states["dev"] = {}
+    world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
+    assert only(world.up()).done is Done.RELEASED
