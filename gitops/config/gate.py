@@ -8,26 +8,13 @@ from typing import Literal
 
 import msgspec
 
+from gitops.config.durations import seconds
 from gitops.model import Outcome, PolicyLevel
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_DURATION = re.compile(r"(\d+)(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _END_OF_DAY = "24:00"
 _LONGEST_EXPRESSION = 4000
-
-
-def seconds(text: str) -> int | None:
-    """How long a duration such as 90s, 10m, 24h or 7d is; None for anything else."""
-    match = _DURATION.fullmatch(text.strip())
-    return int(match.group(1)) * _SECONDS[match.group(2)] if match else None
-
-
-def duration(length: int) -> str:
-    """A number of seconds as it would be written: 86400 is 1d, 5400 is 90m."""
-    unit = next((unit for unit in ("d", "h", "m") if length and length % _SECONDS[unit] == 0), "s")
-    return f"{length // _SECONDS[unit]}{unit}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from gitops.config.gate import seconds
+from gitops.config.durations import seconds
 
 ENVIRONMENT = "review"
 """Where the ledger records them: no environment of gitops.yaml, so no release of one and no promotion sees them."""

@@ -11,12 +11,13 @@ import msgspec
 import yaml
 
 from gitops.config import gate
-from gitops.config.gate import Approvals, Expression, Gate, RawApprovals, RawGate, seconds
+from gitops.config.durations import seconds
+from gitops.config.gate import Approvals, Expression, Gate, RawApprovals, RawGate
 from gitops.config.review_stacks import RawReviewStacks, ReviewStacks, problems_of_review_stacks, review_stacks_of
 from gitops.errors import ConfigError, UsageError
 from gitops.model import Stack
 
-__all__ = ["FILE", "LEDGER_BRANCH", "Config", "Environment", "parse", "seconds"]
+__all__ = ["FILE", "LEDGER_BRANCH", "Config", "Environment", "parse"]
 
 FILE = "gitops.yaml"
 # Fixed: a branch that gitops.yaml could name would let a change choose another, empty ledger to be judged by.

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from gitops.config.settings import Environment
-from gitops.views.markdown.blocks import code
+from gitops.flow.words import code
 
 PREFIX = "/gitops"
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")

@@ -11,9 +11,8 @@ import yaml
 from gitops.config.review_stacks import ENVIRONMENT, ReviewStacks, name_of, number_of
 from gitops.errors import ConfigError
 from gitops.flow.impact.discovery import Snapshot
-from gitops.flow.ledger.chain import History, Query
-from gitops.model import Record, RecordKind, Stack
-from gitops.views.wording import minute
+from gitops.flow.words import minute
+from gitops.model import History, Query, Record, RecordKind, Stack
 
 _TEXT = "tag:yaml.org,2002:str"
 _MAPPING = "tag:yaml.org,2002:map"

@@ -33,6 +33,8 @@ from gitops.model.plan import (
 )
 from gitops.model.policy import (
     Evaluation,
+    PackChange,
+    PackFate,
     PolicyCount,
     PolicyFinding,
     PolicyLevel,
@@ -68,6 +70,9 @@ from gitops.model.pull_request import (
     RuleResult,
     Verdict,
 )
+from gitops.model.records import Finder, History, Query
+from gitops.model.review import Downstream, PreviewFailure, Review, StackReview, gravest_first
+from gitops.model.review_stack import Gone, NotRaised, Raised
 from gitops.model.settings import (
     BranchSettings,
     BucketSettings,
@@ -78,6 +83,7 @@ from gitops.model.settings import (
     WorkflowSettings,
 )
 from gitops.model.status import EnvironmentStatus, LastApply
+from gitops.model.weight import Weight, by_weight, weight_of
 
 __all__ = [
     "AffectedStack",
@@ -94,12 +100,16 @@ __all__ = [
     "Conclusion",
     "CutOff",
     "Diagnostic",
+    "Downstream",
     "Drift",
     "EngineRun",
     "EnvironmentStatus",
     "Evaluation",
     "FileChange",
     "FileStatus",
+    "Finder",
+    "Gone",
+    "History",
     "Holder",
     "Inputs",
     "JobEnvironment",
@@ -107,8 +117,11 @@ __all__ = [
     "Lease",
     "Line",
     "MovedInput",
+    "NotRaised",
     "Operation",
     "Outcome",
+    "PackChange",
+    "PackFate",
     "Plan",
     "PlanDifference",
     "PolicyCount",
@@ -116,11 +129,14 @@ __all__ = [
     "PolicyLevel",
     "PolicyPack",
     "PolicyRule",
+    "PreviewFailure",
     "PropertyChange",
     "PropertyKind",
     "PropertyValue",
     "Protection",
     "PullRequest",
+    "Query",
+    "Raised",
     "Reason",
     "ReasonKind",
     "Record",
@@ -130,15 +146,21 @@ __all__ = [
     "ResourceNode",
     "ResourceState",
     "ResourceStep",
+    "Review",
     "RoleTrust",
     "RuleResult",
     "SecretValue",
     "Severity",
     "Stack",
+    "StackReview",
     "StartState",
     "Ticket",
     "UnknownValue",
     "Unread",
     "Verdict",
+    "Weight",
     "WorkflowSettings",
+    "by_weight",
+    "gravest_first",
+    "weight_of",
 ]

@@ -79,3 +79,22 @@ class PolicyCount:
     policy: str
     passed: int
     failed: int
+
+
+class PackFate(StrEnum):
+    """How a pack of a commit differs from what is released."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    DROPPED = "no longer named"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class PackChange:
+    """A pack that is not as it is released; a digest is empty where there is no such pack."""
+
+    path: str
+    fate: PackFate
+    before: str
+    after: str

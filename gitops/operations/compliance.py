@@ -1,17 +1,13 @@
-"""`gitops compliance`: the state of every control of the policy packs, in each environment, as it is live."""
+"""The state of every control of the policy packs, in each environment, as it is live."""
 
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import click
-
-from gitops import __version__
 from gitops.config.settings import Environment
 from gitops.context import Context
-from gitops.errors import GitFailed, Refused, UsageError
+from gitops.errors import GitFailed, UsageError
+from gitops.flow import words
 from gitops.flow.compliance import controls as flow
 from gitops.flow.compliance.controls import Compliance, Look
 from gitops.flow.plans.policies import Packs
@@ -19,10 +15,6 @@ from gitops.model import Stack
 from gitops.operations.program import Program, checked_out, fetched, named, side_by_side, stacks_at
 from gitops.operations.progress import tell
 from gitops.operations.undisturbed import Undisturbed
-from gitops.verbs.options import WAIT
-from gitops.views import sarif, wording
-from gitops.views.terminal import compliance as views
-from gitops.views.terminal import screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +42,7 @@ def compliance(context: Context, request: Request) -> tuple[Compliance, ...]:
     found = tuple(_of(context, environment, request) for environment in wanted)
     if not any(packs for one in found for _, _, packs in one.stacks):
         raise UsageError(
-            f"gitops.yaml names no policy pack in what is released in {wording.listed([one.name for one in wanted])}.",
+            f"gitops.yaml names no policy pack in what is released in {words.listed([one.name for one in wanted])}.",
             hint="Name one under `policy: {packs: [policy]}`; --commit looks at a commit that is not released yet.",
         )
     return found
@@ -95,49 +87,3 @@ def _look(program: Program, packs: Packs, stack: Stack) -> Look:
     run = engine.preview(folder, stack.name, packs=runnable).run
     file = program.snapshot.project_of(stack).config_files[stack.name]
     return Look(stack, program.commit, run, rules, file)
-
-
-@click.command("compliance", short_help="Show the state of every policy control, live.")
-@click.argument("stacks", nargs=-1, metavar="[STACK]...")
-@click.option("--environment", metavar="NAME", help="Default: each of them.")
-@click.option("--commit", metavar="COMMIT", help="Look at this commit, released or not. Default: what is released.")
-@WAIT
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code scanning.")
-@click.pass_obj
-def command(
-    context: Context,
-    /,
-    stacks: tuple[str, ...],
-    environment: str | None,
-    commit: str | None,
-    wait: int,
-    as_json: bool,
-    as_sarif: bool,
-) -> None:
-    """Show the state of every control of the policy packs in each environment, against what is live.
-
-    Each stack is previewed at its released commit, under the packs of that commit. A control that never ran, or could
-    not be evaluated, is not passed. Nothing is recorded, leased or changed.
-
-    \b
-    gitops compliance
-    gitops compliance --environment prod
-    gitops compliance --environment dev --commit origin/main
-    gitops compliance --sarif > compliance.sarif
-    """
-    if as_json and as_sarif:
-        raise UsageError("Name --json or --sarif, not both.")
-    found = compliance(context, Request(environment, stacks, commit, wait))
-    if as_json:
-        click.echo(json.dumps(flow.as_document(found), indent=2))
-    elif as_sarif:
-        click.echo(json.dumps(sarif.document(found, __version__), indent=2))
-    else:
-        screen.console(sys.stdout).print(views.view(found))
-    violated = [f"{one.environment}: {control.rule.name}" for one in found for control in one.violated]
-    if violated:
-        raise Refused(
-            f"{wording.plural(len(violated), 'mandatory control')} violated: {wording.listed(violated)}.",
-            hint="Each finding above says what to do.",
-        )

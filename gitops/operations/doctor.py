@@ -16,10 +16,10 @@ from gitops.errors import GitOpsError, LedgerBroken
 from gitops.flow.doctor import cloud_settings, code_owners, workflows
 from gitops.flow.doctor.cloud_settings import StackSettings
 from gitops.flow.doctor.diagnosis import Broken, Facts, Tool, pipelines_own
+from gitops.flow.doctor.findings import CreateEnvironment, ProtectBranch, Repair
 from gitops.flow.doctor.host_settings import BranchFiles
 from gitops.flow.impact.discovery import Snapshot, take_snapshot
-from gitops.flow.ledger.chain import Query
-from gitops.model import BranchSettings, JobEnvironment, Stack, Unread
+from gitops.model import BranchSettings, JobEnvironment, Query, Stack, Unread
 from gitops.operations.program import fetched
 from gitops.ports import HostSettingsReader, LedgerReport
 from gitops.toolchain import status
@@ -157,3 +157,13 @@ def _tools(context: Context) -> tuple[Tool, ...]:
 def _git_version(context: Context) -> tuple[int, ...]:
     found = re.search(r"\d+(?:\.\d+)+", context.git.text("version"))
     return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def repair(context: Context, wanted: Repair) -> None:
+    """Do one of the repairs. Raises CodeHostFailed, Failed."""
+    if isinstance(wanted, CreateEnvironment):
+        context.settings.create_environment(wanted.name, wanted.branch)
+    elif isinstance(wanted, ProtectBranch):
+        context.settings.protect(wanted.branch)
+    else:
+        context.cloud.keep_versions(wanted.address)

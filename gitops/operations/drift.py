@@ -1,27 +1,19 @@
-"""`gitops drift`: whether live infrastructure is as released, told apart from what is merged and not applied."""
+"""Whether live infrastructure is as released, told apart from what is merged and not applied."""
 
-import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-import click
-
 from gitops.config.settings import Environment
 from gitops.context import Context
-from gitops.errors import EngineFailed, Failed, GitFailed, Refused, UsageError
+from gitops.errors import EngineFailed, GitFailed
 from gitops.flow.drift import classification as flow
-from gitops.flow.drift.classification import Look, Report, State
-from gitops.flow.ledger.chain import History
-from gitops.model import Stack
+from gitops.flow.drift.classification import Look, Report
+from gitops.model import History, Stack
 from gitops.operations.program import Program, checked_out, fetched, named, side_by_side, stacks_at, standing_release
 from gitops.operations.progress import tell, tell_free_text
 from gitops.operations.undisturbed import Undisturbed
-from gitops.verbs.options import WAIT
-from gitops.views import wording
-from gitops.views.terminal import drift as views
-from gitops.views.terminal import screen
+from gitops.views.markdown import drift as drift_issue
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +52,7 @@ def drift(context: Context, request: Request) -> tuple[Report, ...]:
 def _keep_issue(context: Context, found: Report) -> None:
     if not flow.must_stay(found):
         name = found.environment
-        context.issues.keep_issue(flow.marker(name), flow.title(name), flow.issue(found))
+        context.issues.keep_issue(drift_issue.marker(name), drift_issue.title(name), drift_issue.issue(found))
 
 
 def _of(context: Context, environment: Environment, request: Request) -> Report:
@@ -126,53 +118,3 @@ def _known(context: Context, history: History, look: Look, tip: str) -> Look:
     return replace(
         look, release=now.release, applied=now.applied, cut_short=history.cut_short(look.stack), pending=pending
     )
-
-
-@click.command("drift", short_help="Tell whether live infrastructure is as released.")
-@click.argument("stacks", nargs=-1, metavar="[STACK]...")
-@click.option("--environment", metavar="NAME", help="Default: each of them.")
-@click.option("--issue", is_flag=True, help="Open, edit or close the environment's issue on the code host.")
-@WAIT
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_obj
-def command(
-    context: Context,
-    /,
-    stacks: tuple[str, ...],
-    environment: str | None,
-    issue: bool,
-    wait: int,
-    as_json: bool,
-) -> None:
-    """Tell whether live infrastructure is as released, stack by stack.
-
-    Each stack is previewed at its released commit, from what is live; where a later one is applied and not verified,
-    at that one. What an apply of that commit would still do is drift (exit code 3). What is merged and not applied yet
-    is told apart, and is no drift. Nothing is recorded, leased or changed.
-
-    \b
-    gitops drift
-    gitops drift --environment prod
-    gitops drift --environment prod --issue
-    """
-    if issue and stacks:
-        raise UsageError("An issue is about a whole environment.", hint="Leave out the stacks, or --issue.")
-    found = drift(context, Request(environment, stacks, wait, issue))
-    if as_json:
-        click.echo(json.dumps(flow.as_document(found), indent=2))
-    else:
-        screen.console(sys.stdout).print(views.view(found))
-    _end(found)
-
-
-def _end(found: tuple[Report, ...]) -> None:
-    """Raises Failed where something could not be looked at, Refused where something has drifted."""
-    unknown = [look.stack.label for one in found for look in one.of(State.UNKNOWN)]
-    if unknown:
-        raise Failed(f"Not known of {wording.listed(unknown)}.", hint="The reasons are above.")
-    drifted = [look.stack.label for one in found for look in one.of(State.DRIFTED)]
-    if drifted:
-        raise Refused(
-            f"Live infrastructure is not as released in {wording.listed(drifted)}.",
-            hint="Revert it, or adopt it in code: docs/drift.md.",
-        )

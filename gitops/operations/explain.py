@@ -1,25 +1,18 @@
-"""`gitops explain`: why a pull request's plans would pass the gate or not, before anybody merges."""
+"""Why a pull request's plans would pass the gate or not, before anybody merges."""
 
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import click
 
 from gitops.adapters.pulumi import policy_packs
 from gitops.config.settings import FILE, Config, Environment, parse
 from gitops.context import Context, require_environment
-from gitops.errors import ConfigError, Refused, UsageError, Waiting
-from gitops.flow.gate import judgement
+from gitops.errors import ConfigError, UsageError
+from gitops.flow import words
 from gitops.flow.gate.judgement import Evidence
 from gitops.flow.impact.discovery import take_snapshot
-from gitops.flow.plans import values
 from gitops.model import Outcome, Stack, Verdict
 from gitops.operations.judging import Judge, must_be_readable
-from gitops.operations.program import current_branch, fetched, named, newest, standing_release
-from gitops.views import wording
-from gitops.views.terminal import explanation, screen
+from gitops.operations.program import fetched, named, newest, standing_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,78 +102,9 @@ def check(context: Context) -> str:
     environments = settings.environments
     must_be_readable(environments)
     policy_packs.must_be_there(context.repository.root, settings.packs)
-    packs = f", {wording.plural(len(settings.packs), 'policy pack')}" if settings.packs else ""
+    packs = f", {words.plural(len(settings.packs), 'policy pack')}" if settings.packs else ""
     expressions = sum(len(one.expressions) for one in environments)
     return (
-        f"{FILE} is right: {wording.plural(len(environments), 'environment')}, "
-        f"{wording.plural(expressions, 'expression')} in CEL{packs}."
+        f"{FILE} is right: {words.plural(len(environments), 'environment')}, "
+        f"{words.plural(expressions, 'expression')} in CEL{packs}."
     )
-
-
-def as_document(found: Explanation) -> dict[str, object]:
-    """The JSON form."""
-    return {
-        "format": 1,
-        "environment": found.environment,
-        "commit": found.commit,
-        "outcome": found.outcome.value,
-        "stacks": [
-            {
-                "stack": stack.label,
-                "plan_digest": evidence.approved.plan_digest if evidence.approved else None,
-                "outcome": verdict.outcome.value,
-                "rules": values.pack(verdict.rules),
-            }
-            for stack, (verdict, evidence) in found.verdicts.items()
-        ],
-        "applied": [stack.label for stack in found.applied],
-    }
-
-
-@click.command("explain", short_help="Say why a change would pass the gate, or not.")
-@click.argument("stacks", nargs=-1, metavar="[STACK]...")
-@click.option("--pull-request", type=int, metavar="NUMBER", help="An open or merged pull request.")
-@click.option("--commit", metavar="COMMIT", help="A commit of the environment's branch. Default: the branch's newest.")
-@click.option("--environment", metavar="NAME", help="Default: the environment that follows the branch.")
-@click.option("--check", "only_check", is_flag=True, help="Check gitops.yaml as it lies here, and nothing else.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_obj
-def command(
-    context: Context,
-    /,
-    stacks: tuple[str, ...],
-    pull_request: int | None,
-    commit: str | None,
-    environment: str | None,
-    only_check: bool,
-    as_json: bool,
-) -> None:
-    """Say why the reviewed plans would pass the gate or not: every rule, what it looked at, and what to do.
-
-    Nothing is previewed: at the apply, a fresh preview must come to the same plan.
-
-    \b
-    gitops explain --pull-request 5
-    gitops explain --environment prod
-    gitops explain --check
-    """
-    if only_check:
-        if stacks or pull_request is not None or commit or environment:
-            raise UsageError("--check looks at gitops.yaml only.", hint="Leave the other arguments away.")
-        click.echo(check(context))
-        return
-    if commit and pull_request is not None:
-        raise UsageError("Name a commit or a pull request, not both.")
-    branch = None if environment or pull_request is not None else current_branch(context)
-    found = explain(context, Request(environment, branch, commit, pull_request, stacks))
-    if as_json:
-        click.echo(json.dumps(as_document(found), indent=2))
-    else:
-        screen.console(sys.stdout).print(
-            explanation.view(found.environment, found.commit, found.verdicts, found.applied)
-        )
-    if stop := judgement.stop((stack.label, verdict) for stack, (verdict, _) in found.verdicts.items()):
-        error, yet = (Refused, "") if stop.outcome is Outcome.REFUSE else (Waiting, " yet")
-        raise error(
-            f"{wording.listed(stop.stacks)} would not be applied{yet}.", hint="Each rule above says what to do."
-        )

@@ -17,9 +17,8 @@ from gitops.flow.gate import approvals, destroys, expressions, judgement
 from gitops.flow.gate.destroys import Remarks
 from gitops.flow.gate.judgement import Evidence, RuleSet, Situation
 from gitops.flow.impact.discovery import Snapshot, take_snapshot
-from gitops.flow.ledger.chain import History, Query
 from gitops.flow.plans.plan import unknowns
-from gitops.model import Inputs, Plan, PolicyPack, PullRequest, Record, RecordKind, Stack, Verdict
+from gitops.model import History, Inputs, Plan, PolicyPack, PullRequest, Query, Record, RecordKind, Stack, Verdict
 from gitops.operations import unreleased
 from gitops.operations.program import Program, contains, last_release
 from gitops.operations.releases import releases

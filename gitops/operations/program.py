@@ -18,13 +18,12 @@ from gitops.errors import ConfigError, EngineFailed, GitFailed, UsageError
 from gitops.flow.impact.affected import reached_files
 from gitops.flow.impact.discovery import Snapshot, take_snapshot
 from gitops.flow.impact.order import upstream_of, waves
-from gitops.flow.ledger.chain import History, Query
 from gitops.flow.plans import downstream, reuse
 from gitops.flow.plans import plan as plans
 from gitops.flow.plans.policies import NO_PACKS, Packs, entry, exists, pack_at
-from gitops.model import Inputs, Plan, PolicyPack, Record, RecordKind, ResourceGraph, Stack, StartState
+from gitops.model import History, Inputs, Plan, PolicyPack, Query, Record, RecordKind, ResourceGraph, Stack, StartState
+from gitops.operations.affected import find_affected
 from gitops.ports import RunnablePack
-from gitops.verbs.affected import find_affected
 
 Result = TypeVar("Result")
 

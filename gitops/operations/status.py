@@ -1,17 +1,9 @@
-"""`gitops status`: where each environment stands."""
-
-import json
-import sys
-
-import click
+"""Where each environment stands."""
 
 from gitops.config.settings import Environment
 from gitops.context import Context
 from gitops.flow.impact.discovery import take_snapshot
-from gitops.flow.ledger import chain as records
-from gitops.flow.plans import values
-from gitops.model import EnvironmentStatus, FileChange, LastApply, Lease, Record, Stack, Ticket
-from gitops.views.terminal import screen
+from gitops.model import EnvironmentStatus, FileChange, History, LastApply, Lease, Record, Stack, Ticket
 
 
 def status(context: Context) -> tuple[EnvironmentStatus, ...]:
@@ -25,7 +17,7 @@ def status(context: Context) -> tuple[EnvironmentStatus, ...]:
 def _row(
     context: Context,
     environment: Environment,
-    history: records.History,
+    history: History,
     line: tuple[tuple[Lease, ...], tuple[Ticket, ...]],
 ) -> EnvironmentStatus:
     held, waiting = line
@@ -64,7 +56,7 @@ def _stacks(context: Context, environment: Environment, head: str | None) -> tup
     return tuple(s for s in take_snapshot(context.repository, head).stacks if environment.holds(s))
 
 
-def _released(stacks: tuple[Stack, ...], history: records.History) -> str | None:
+def _released(stacks: tuple[Stack, ...], history: History) -> str | None:
     """The commit that all stacks of the environment have at least: the oldest of their releases."""
     releases: list[Record] = []
     for stack in stacks:
@@ -84,19 +76,3 @@ def _pending(
     commits = tuple(context.git.text("rev-list", span).split())
     change = context.repository.change(released or context.repository.empty_tree(), head)
     return commits, change.files
-
-
-@click.command("status", short_help="Print where each environment stands.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_obj
-def command(context: Context, /, as_json: bool) -> None:
-    """Print where each environment stands: its branch, its release, the last apply, leases, and what is pending.
-
-    \b
-    gitops status --json
-    """
-    rows = status(context)
-    if as_json:
-        click.echo(json.dumps({"format": 1, "environments": values.pack(rows)}, indent=2))
-    else:
-        screen.console(sys.stdout).print(screen.status(rows))

@@ -11,8 +11,7 @@ from gitops.context import Context, Ledger
 from gitops.errors import Waiting
 from gitops.flow.leases import lease as leases
 from gitops.flow.leases.lease import Sighting
-from gitops.flow.ledger.chain import Query
-from gitops.model import Lease, RecordKind, Stack
+from gitops.model import Lease, Query, RecordKind, Stack
 
 Result = TypeVar("Result")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from gitops.model import Lease, Line, Record, Stack, Ticket
 
 if TYPE_CHECKING:
-    from gitops.flow.ledger.chain import History
+    from gitops.model import History
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,24 +10,14 @@ import click
 from gitops.context import Context
 from gitops.errors import Failed, Refused, UsageError
 from gitops.flow.doctor.diagnosis import diagnose
-from gitops.flow.doctor.findings import CreateEnvironment, Finding, ProtectBranch, Repair, State, repairs, told
-from gitops.operations.doctor import examine
+from gitops.flow.doctor.findings import Finding, Repair, State, repairs, told
+from gitops.flow.words import plural
+from gitops.operations.doctor import examine, repair
 from gitops.operations.progress import tell
 from gitops.views.terminal import doctor as views
 from gitops.views.terminal import screen
-from gitops.views.wording import plural
 
 JSON_FORMAT = 1
-
-
-def repair(context: Context, wanted: Repair) -> None:
-    """Do one of the repairs. Raises CodeHostFailed, Failed."""
-    if isinstance(wanted, CreateEnvironment):
-        context.settings.create_environment(wanted.name, wanted.branch)
-    elif isinstance(wanted, ProtectBranch):
-        context.settings.protect(wanted.branch)
-    else:
-        context.cloud.keep_versions(wanted.address)
 
 
 @click.command("doctor", short_help="Check what the promise rests on.")

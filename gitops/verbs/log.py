@@ -9,18 +9,18 @@ from itertools import islice
 import click
 
 from gitops.adapters.git import ledger_rewrite
-from gitops.config.settings import seconds
+from gitops.config.durations import seconds
 from gitops.context import Context
 from gitops.errors import UsageError
 from gitops.flow.ledger import schema
-from gitops.flow.ledger.chain import BRANCH, Query
+from gitops.flow.ledger.chain import BRANCH
 from gitops.flow.plans import values
 from gitops.flow.redaction import SHORTEST, Redactor
-from gitops.model import Record, RecordKind
+from gitops.flow.words import plural, visible
+from gitops.model import Query, Record, RecordKind
 from gitops.operations.progress import tell
 from gitops.ports import LedgerReport
 from gitops.views.terminal import screen
-from gitops.views.wording import plural, visible
 
 # As many as one looks through without a filter.
 _LAST = 50

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from gitops.config.settings import seconds
+from gitops.config.durations import seconds
+from gitops.errors import UsageError
 
 
 class Duration(click.ParamType[int]):
@@ -42,3 +43,11 @@ WAIT = click.option(
     metavar="DURATION",
     help="Wait for so long where somebody else works on a stack; 0s: do not wait.",
 )
+
+
+def pair(text: str) -> tuple[str, str]:
+    """A URN and an id, as --exists takes them. Raises UsageError."""
+    urn, equals, id_ = text.partition("=")
+    if not (equals and urn and id_):
+        raise UsageError(f"--exists {text} is not URN=ID.", hint="For what does not exist, use --absent URN.")
+    return urn, id_

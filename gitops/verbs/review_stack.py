@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import click
 
-from gitops.config.gate import duration
+from gitops.config.durations import duration
 from gitops.config.settings import FILE
 from gitops.context import Context
 from gitops.errors import Failed, UsageError, Waiting
+from gitops.flow import words
 from gitops.flow.plans import values
-from gitops.operations.recovery.run import pair
 from gitops.operations.review_stacks import down as review_down
 from gitops.operations.review_stacks import up as review_up
 from gitops.operations.review_stacks.site import Site, site_here
-from gitops.verbs.options import WAIT
+from gitops.verbs.options import WAIT, pair
 from gitops.views import wording
 
 PULL_REQUEST = click.option("--pull-request", "number", type=click.IntRange(min=1), required=True, metavar="NUMBER")
@@ -62,7 +62,7 @@ def up(context: Context, /, number: int, wait: int, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     done = wording.done(result.plan.changes)
-    click.echo(f"{result.stack.label}: up ({done}); expires {wording.minute(result.expires)}")
+    click.echo(f"{result.stack.label}: up ({done}); expires {words.minute(result.expires)}")
 
 
 @command.command(short_help="Destroy a pull request's stack.")
@@ -130,7 +130,7 @@ def list_(context: Context, /, as_json: bool) -> None:
         return
     for row in rows:
         parts = [f"#{row.number}" if row.claimed else f"#{row.number}, which does not ask for it"]
-        parts += [f"{row.state} at {wording.short(row.head)}"] if row.head else ["in no record"]
+        parts += [f"{row.state} at {words.short(row.head)}"] if row.head else ["in no record"]
         if row.expires:
             left = int((row.expires - context.clock.now()).total_seconds()) // 60 * 60
             parts.append(f"expires in {duration(left)}" if left > 0 else "expired")
@@ -157,5 +157,5 @@ def _print(results: Sequence[review_down.Result], as_json: bool) -> None:
         click.echo(json.dumps({"format": 1, "stacks": stacks}, indent=2))
         return
     for one in results:
-        why = f": {wording.visible(one.why)}" if one.why else ""
+        why = f": {words.visible(one.why)}" if one.why else ""
         click.echo(f"{one.stack.label}: {one.done.value}{why}")

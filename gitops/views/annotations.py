@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gitops.model import Annotation, AnnotationLevel, Plan, PolicyFinding, PolicyLevel
+from gitops.flow import words
+from gitops.model import Annotation, AnnotationLevel, Plan, PolicyFinding, PolicyLevel, Review, StackReview
 from gitops.views import wording
-from gitops.views.markdown.review_comment import Review, StackReview
 
 MOST = 200
 """Remarks on one change; more would hide the lines they stand beside."""
@@ -82,17 +82,17 @@ def _of_stack(review: StackReview, places: Places) -> Iterator[Annotation]:
         place = places.of_resource(change.urn) or reason
         if change.operation.destroys and place:
             notes = wording.notes(change)
-            text = f"{change.operation} {wording.resource(change)}{': ' if notes else ''}{notes}"
+            text = f"{change.operation} {words.resource(change)}{': ' if notes else ''}{notes}"
             yield _remark(place, AnnotationLevel.WARNING, f"{label}: {change.operation}", text)
     if plan.changes and reason:
         yield _remark(reason, AnnotationLevel.NOTICE, label, f"{label}: {wording.tally(plan.changes)}")
 
 
 def _finding(finding: PolicyFinding) -> str:
-    where = f"{wording.resource_of(finding.urn)}\n" if finding.urn else ""
+    where = f"{words.resource_of(finding.urn)}\n" if finding.urn else ""
     return f"{finding.level}: {where}{finding.message}"
 
 
 def _remark(place: Place, level: AnnotationLevel, title: str, message: str) -> Annotation:
-    text = "\n".join(wording.clip(line, wording.LINE_LIMIT) for line in message.splitlines()[:20])
-    return Annotation(place.path, place.first, level, wording.clip(title), text, place.last)
+    text = "\n".join(words.clip(line, words.LINE_LIMIT) for line in message.splitlines()[:20])
+    return Annotation(place.path, place.first, level, words.clip(title), text, place.last)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from gitops.flow.plans import values
+from gitops.flow.words import clip, plural, visible
 from gitops.model import (
     Operation,
     PropertyChange,
@@ -18,7 +19,6 @@ from gitops.model import (
     SecretValue,
     UnknownValue,
 )
-from gitops.views.wording import clip, plural, visible
 
 SECRET = "secret"  # noqa: S105 - the word that stands in for one
 UNKNOWN = "(known after the apply)"

@@ -6,9 +6,8 @@ from urllib.parse import quote
 
 from gitops.flow.compliance.controls import Compliance, Control, ControlState, Finding
 from gitops.flow.plans import values
-from gitops.model import Plan, PolicyFinding, PolicyLevel
+from gitops.model import Plan, PolicyFinding, PolicyLevel, Review, StackReview
 from gitops.views.annotations import Places
-from gitops.views.markdown.review_comment import Review, StackReview
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {PolicyLevel.MANDATORY.value: "error", PolicyLevel.ADVISORY.value: "warning"}

@@ -16,19 +16,20 @@ from gitops.model import (
     Outcome,
     PolicyFinding,
     PolicyLevel,
+    PreviewFailure,
     Reason,
     ReasonKind,
     Record,
     RecordKind,
     ResourceGraph,
     ResourceNode,
+    Review,
     RuleResult,
     Severity,
     Stack,
     Verdict,
 )
 from gitops.views.html import report
-from gitops.views.markdown.review_comment import PreviewFailure, Review
 from tests.browser import looking
 from tests.golden.reviews import GOLDEN
 from tests.support import reports

@@ -7,7 +7,8 @@ from datetime import time
 
 import pytest
 
-from gitops.config.gate import Approvals, Expression, FreeRule, Gate, Owners, Protect, Window, duration, seconds
+from gitops.config.durations import duration, seconds
+from gitops.config.gate import Approvals, Expression, FreeRule, Gate, Owners, Protect, Window
 from gitops.config.settings import parse
 from gitops.errors import ConfigError
 from gitops.model import Outcome, PolicyLevel

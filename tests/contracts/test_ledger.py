@@ -17,8 +17,7 @@ from gitops.context import Ledger
 from gitops.errors import LedgerBroken, RemoteUnreachable
 from gitops.flow.leases import lease as leases
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import Query
-from gitops.model import Holder, Lease, Record, RecordKind, Stack
+from gitops.model import Holder, Lease, Query, Record, RecordKind, Stack
 from gitops.ports import LeaseMoved, Leases, Renewal
 from tests.contracts.remotes import Two, clones_of, remote_with_clones
 from tests.fakes.leases import FakeLeases

@@ -1,4 +1,4 @@
-"""On the real engine, what leaves a plan as it was keeps its approval. What loses it: tests/commands, same name."""
+"""On the real engine, what leaves a plan as it was keeps its approval. What loses it: tests/operations, same name."""
 
 import pytest
 

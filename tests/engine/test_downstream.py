@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gitops.adapters.pulumi import proposed
+from gitops.adapters.pulumi import deployments, property_values, proposed
 from gitops.adapters.pulumi.secret_digests import DIGEST_KEY
 from gitops.errors import EngineFailed
 from gitops.flow.plans import downstream, values
@@ -142,7 +142,7 @@ def test_a_new_value_flows_to_whoever_reads_it(chain: Chain) -> None:
 def test_an_unknown_value_is_unknown_to_whoever_reads_it(chain: Chain) -> None:
     chain.want(network({"two": {"size": 2}}, size={"of": "two.serial"}))
     found = chain.preview()
-    assert downstream.unknown_outputs(found.outputs) == ("size",)
+    assert deployments.unknown_outputs(found.outputs) == ("size",)
     run = chain.after(found).run
     assert property_of(run, "reader", "size") == UnknownValue()
     # The others stay known, and what stays the same is no change: the kind would replace the thing, unknown as well.
@@ -155,7 +155,7 @@ def test_a_proposed_secret_flows_and_stays_secret(chain: Chain) -> None:
     rotated = chain.tiny.stack_config({"net:pw": NEW, DIGEST_KEY: "0f" * 32})
     (chain.folder(NET) / f"Pulumi.{STACK}.yaml").write_text(rotated)
     found = chain.preview()
-    assert values.is_secret(found.outputs["pw"])
+    assert property_values.is_secret(found.outputs["pw"])
     run = chain.after(found).run
     secret = property_of(run, "reader", "password")
     assert isinstance(secret, SecretValue)

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from gitops.adapters.pulumi import deployments
 from gitops.errors import EngineFailed, FreeText
 from gitops.flow.plans import plan as plans
 from gitops.model import (
@@ -139,7 +140,7 @@ class FakeEngine:
             {"urn": urn_of(stack, name), "inputs": {"size": n}} for name, n in self.states.get(stack, {}).items()
         ]
         operations = [{"resource": {"urn": urn}} for urn in self.pending.get(stack, ())]
-        return plans.start_state({"deployment": {"resources": resources, "pending_operations": operations}}, {})
+        return deployments.start_state({"deployment": {"resources": resources, "pending_operations": operations}}, {})
 
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """What the test says an apply leaves."""

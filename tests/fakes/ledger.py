@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gitops.errors import RemoteUnreachable
 from gitops.flow.ledger import chain as records
-from gitops.model import Lease, Record, Stack
+from gitops.model import History, Lease, Record, Stack
 from gitops.ports import LedgerReport, Renewal
 from tests.fakes.leases import FakeLeases
 
@@ -19,7 +19,7 @@ class FakeLedger:
         self._leases = leases or FakeLeases()
         self.reachable = reachable
 
-    def history(self) -> records.History:
+    def history(self) -> History:
         """All records, read back as an adapter would."""
         return records.trusted(self._records())
 

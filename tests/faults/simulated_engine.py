@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitops.adapters.pulumi import failures
+from gitops.adapters.pulumi import deployments, failures
 from gitops.adapters.system.interrupts import noted
 from gitops.errors import EngineFailed, EngineKilled, FreeText, Interrupted, Waiting
-from gitops.flow.plans import plan as plans
 from gitops.model import (
     CutOff,
     EngineRun,
@@ -93,7 +92,7 @@ class SimulatedEngine:
             for name, size in state.items()
         ]
         operations = [{"resource": {"urn": urn_of(stack, name)}, "type": kind} for name, kind in pending.items()]
-        return plans.start_state({"deployment": {"resources": resources, "pending_operations": operations}}, {})
+        return deployments.start_state({"deployment": {"resources": resources, "pending_operations": operations}}, {})
 
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """One output."""

@@ -13,10 +13,9 @@ from gitops.errors import ConfigError
 from gitops.flow.impact.affected import reached_files
 from gitops.flow.impact.discovery import Snapshot, snapshot_of
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History
 from gitops.flow.review_stacks import Use, copied_config, copy_of, standing, uses, why_swept, with_copy
-from gitops.model import RecordKind, Stack
-from gitops.views.markdown.review_stack_comment import Gone, NotRaised, Raised, render
+from gitops.model import Gone, History, NotRaised, Raised, RecordKind, Stack
+from gitops.views.markdown.review_stack_comment import render
 from tests.support.plans import NOW
 
 SETTINGS = ReviewStacks("dev", "review stack", 3600, 2, {"shop:prefix": "shop-{number}", "shop:fixed": "yes"})

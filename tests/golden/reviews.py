@@ -3,19 +3,22 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from gitops.flow.plans.downstream import Downstream
-from gitops.flow.plans.policies import PackChange, PackFate
 from gitops.model import (
     Diagnostic,
+    Downstream,
     Drift,
     Operation,
     Outcome,
+    PackChange,
+    PackFate,
     PolicyCount,
     PolicyFinding,
     PolicyLevel,
     PolicyPack,
+    PreviewFailure,
     Reason,
     ReasonKind,
+    Review,
     RuleResult,
     SecretValue,
     Severity,
@@ -23,7 +26,6 @@ from gitops.model import (
     UnknownValue,
     Verdict,
 )
-from gitops.views.markdown.review_comment import PreviewFailure, Review
 from tests.support.plans import DEV, HEAD, add, change, plan, remove, review, reviewed, update, urn
 
 BUCKET = "gitops:infra:Bucket$aws:s3/bucket:Bucket"

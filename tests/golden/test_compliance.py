@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gitops.flow.compliance import controls as flow
 from gitops.views import sarif
+from gitops.views.json import compliance
 from gitops.views.terminal import compliance as views
 from gitops.views.terminal import screen
 from tests.support.compliance import dev, prod
@@ -25,7 +25,7 @@ def test_the_table_reads_as_expected(golden: Callable[[str, str], None]) -> None
 
 
 def test_the_json_is_as_expected(golden: Callable[[str, str], None]) -> None:
-    golden("compliance.json", json.dumps(flow.as_document(BOTH), indent=2) + "\n")
+    golden("compliance.json", json.dumps(compliance.as_document(BOTH), indent=2) + "\n")
 
 
 def test_the_sarif_is_as_expected(golden: Callable[[str, str], None]) -> None:

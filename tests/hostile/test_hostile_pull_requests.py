@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from gitops.adapters.codehost.simulated.code_host import CODE_SCANNING
-from gitops.operations import explain, shards
-from gitops.operations.review import preview as previewing
-from gitops.operations.review import review as reviewing
+from gitops.verbs import explain, matrix, preview, review
 from gitops.views.markdown.review_comment import COMMENT_LIMIT, STEP_SUMMARY_LIMIT, marker
 from tests.hostile.corpus import CANARY, CORPUS, HostilePullRequest
 from tests.operations.world import World
@@ -51,7 +49,7 @@ def test_a_hostile_pull_request_gets_an_ordinary_review(
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", CANARY)
     monkeypatch.chdir(world.folder)
 
-    world.run(shards.command, "--pull-request", str(number))
+    world.run(matrix.command, "--pull-request", str(number))
     given = [line.split("=", 1) for line in places["outputs"].read_text(encoding="utf-8").splitlines()]
     assert {key for key, _ in given} == OUTPUTS
     assert len(given) == len(OUTPUTS)
@@ -62,8 +60,8 @@ def test_a_hostile_pull_request_gets_an_ordinary_review(
     [leg] = json.loads(outputs["legs"])
     result = world.folder / "previews" / "preview.json"
     result.parent.mkdir()
-    world.run(previewing.command, *change, "--leg", json.dumps(leg["stacks"]), "--output", str(result))
-    world.run(reviewing.command, *change, str(result.parent))
+    world.run(preview.command, *change, "--leg", json.dumps(leg["stacks"]), "--output", str(result))
+    world.run(review.command, *change, str(result.parent))
 
     [comment] = world.host.comments(number)
     assert comment.startswith(marker("dev"))

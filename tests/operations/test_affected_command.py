@@ -13,7 +13,7 @@ from gitops.adapters.git.repository import GitRepository
 from gitops.cli import run
 from gitops.errors import ConfigError, GitFailed, RemoteUnreachable
 from gitops.model import FileStatus
-from gitops.verbs.affected import find_affected
+from gitops.operations.affected import find_affected
 from tests.support.git import commit, create, git, head
 
 FILES = {

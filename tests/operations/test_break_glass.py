@@ -9,8 +9,9 @@ from gitops.errors import CodeHostFailed, Refused, UsageError
 from gitops.model import RecordKind
 from gitops.operations.apply import break_glass
 from gitops.operations.apply import run as upping
-from gitops.operations.apply.break_glass import BreakGlass
 from gitops.operations.apply.run import Done
+from gitops.operations.apply.work import BreakGlass
+from gitops.verbs import up
 from tests.operations.world import GITOPS, World, wanting
 
 GLASS = GITOPS.format(approvals=1).replace("approvals: 1}", "approvals: 1, break_glass: {by: [ada]}}")
@@ -106,7 +107,7 @@ def test_a_request_that_is_not_whole_is_refused_before_anything_is_asked(
     world: World, arguments: list[str], says: str
 ) -> None:
     with pytest.raises(UsageError, match=says):
-        world.run(upping.command, "--environment", "dev", *arguments)
+        world.run(up.command, "--environment", "dev", *arguments)
 
 
 def test_the_reason_cannot_bring_markup_or_mentions_along(world: World) -> None:
@@ -118,7 +119,7 @@ def test_the_reason_cannot_bring_markup_or_mentions_along(world: World) -> None:
 def test_a_refusal_is_one_json_object_as_well(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     with pytest.raises(Refused):
-        world.run(upping.command, "--environment", "dev", "--json")
+        world.run(up.command, "--environment", "dev", "--json")
     document = json.loads(capsys.readouterr().out)
     assert (document["outcome"], document["stacks"]) == ("refused", [])
     assert "no pull request became commit" in document["message"]

@@ -11,10 +11,12 @@ from gitops.adapters.git.leases import GitLeases
 from gitops.errors import CodeHostFailed, RemoteUnreachable, UsageError
 from gitops.flow.chatops import Command, Verb
 from gitops.flow.leases import lease as leases
+from gitops.flow.ledger.history import latest_plan
 from gitops.model import Holder, Lease, RecordKind, Stack
 from gitops.operations.apply import run as upping
 from gitops.operations.chatops import actions
 from gitops.operations.chatops import comments as commanding
+from gitops.verbs import command
 from tests.operations.thread import Thread, event_file, payload
 from tests.operations.world import DEV, GITOPS, World, wanting
 from tests.support import git
@@ -326,7 +328,7 @@ def destroying(world: World) -> Thread:
 
 def digest_of(thread: Thread) -> str:
     """The plan that is shown."""
-    plan = thread.world.ledger.history().latest_plan(DEV, thread.world.opened or 0)
+    plan = latest_plan(thread.world.ledger.history(), DEV, thread.world.opened or 0)
     assert plan
     return plan.plan_digest
 
@@ -410,7 +412,7 @@ def test_a_record_that_somebody_appended_approves_nothing(destroying: Thread) ->
     said = destroying.event("/gitops explain")
     one = actions.asked(destroying.context(), said, Command(Verb.HELP))
     history = destroying.world.ledger.history()
-    plan = history.latest_plan(DEV, destroying.world.opened or 0)
+    plan = latest_plan(history, DEV, destroying.world.opened or 0)
     assert plan
     actions._append_approval(one, history, plan)
     assert "grace does not count: the comment says something else" in destroying.say("/gitops explain")
@@ -423,12 +425,12 @@ def test_the_verb_reads_the_event_from_its_file(thread: Thread, capsys: pytest.C
     body = "/gitops help\n::error::not for the runner"
     identity = thread.host.say(1, "grace", body)
     file = event_file(thread.world.folder, payload(1, identity, "grace", body, thread.now()))
-    commanding.command.main([], obj=thread.context(GITHUB_EVENT_PATH=file), standalone_mode=False)
+    command.command.main([], obj=thread.context(GITHUB_EVENT_PATH=file), standalone_mode=False)
     assert capsys.readouterr().out == "grace on pull request 1: /gitops help: done.\n"
 
 
 def test_the_verb_without_an_event_or_with_another_is_a_wrong_call(thread: Thread) -> None:
     with pytest.raises(UsageError, match="GITHUB_EVENT_PATH names no file"):
-        commanding.command.main([], obj=thread.context(), standalone_mode=False)
+        command.command.main([], obj=thread.context(), standalone_mode=False)
     with pytest.raises(UsageError, match="no comment on GitHub"):
         events.parse(b'{"action": "opened", "pull_request": {}}')

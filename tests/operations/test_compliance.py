@@ -8,8 +8,8 @@ import pytest
 
 from gitops.errors import EngineFailed, Refused, UsageError
 from gitops.flow.compliance.controls import ControlState
-from gitops.operations import compliance as verb
 from gitops.operations.compliance import Request, compliance
+from gitops.verbs.compliance import command
 from tests.fakes.policies import pack
 from tests.operations.world import GITOPS, World, wanting
 from tests.support import git
@@ -64,7 +64,7 @@ def test_a_mandatory_violation_is_refused_with_the_table_before_it(
 ) -> None:
     commit = world.push_to_main({"Pulumi.dev.yaml": wanting(web=20, db=3)})
     with pytest.raises(Refused, match=r"1 mandatory control violated: dev: small") as caught:
-        world.run(verb.command, "--environment", "dev", "--commit", commit)
+        world.run(command, "--environment", "dev", "--commit", commit)
     assert caught.value.exit_code == 3
     output = capsys.readouterr()
     assert "mandatory  high      house-rules/small" in output.out
@@ -75,7 +75,7 @@ def test_a_mandatory_violation_is_refused_with_the_table_before_it(
 def test_json_and_sarif_are_one_document_each_on_standard_output(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.run(verb.command, "--json")
+    world.run(command, "--json")
     document = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in document["environments"]] == ["dev", "prod"]
     dev, prod = document["environments"]
@@ -84,11 +84,11 @@ def test_json_and_sarif_are_one_document_each_on_standard_output(
     (neat,) = [one for one in dev["controls"] if one["name"] == "neat"]
     assert (neat["resources"]["exempt"], neat["findings"][0]["exempt"]) == (1, True)
     assert prod["controls"] == []
-    world.run(verb.command, "--sarif")
+    world.run(command, "--sarif")
     sarif = json.loads(capsys.readouterr().out)
     assert [run["automationDetails"]["id"] for run in sarif["runs"]] == ["gitops/dev/house-rules/"]
     with pytest.raises(UsageError, match="not both"):
-        world.run(verb.command, "--sarif", "--json")
+        world.run(command, "--sarif", "--json")
 
 
 def test_nothing_is_recorded_leased_or_applied(world: World) -> None:

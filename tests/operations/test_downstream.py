@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gitops.model import RecordKind
-from gitops.operations.review import preview as previewing
-from gitops.views.markdown.review_comment import PreviewFailure, Review
+from gitops.model import PreviewFailure, RecordKind, Review
+from gitops.verbs import preview
 from tests.fakes.engine import FakeEngine
 from tests.operations.world import World, wanting
 
@@ -92,7 +91,7 @@ def test_a_look_that_fails_is_told_and_fails_nothing_else(world: World) -> None:
     assert told["shop/dev"] == ("Could not preview stack dev: KeyError: 'zone'",)
     assert told["edge/dev-edge"] == ("It cannot be told what shop/dev will have.",)
     assert not any(isinstance(one.result, PreviewFailure) for one in review.stacks)
-    world.run(previewing.command, "--base", "origin/main")
+    world.run(preview.command, "--base", "origin/main")
 
 
 def test_nothing_can_be_told_downstream_of_a_preview_that_failed(world: World) -> None:
@@ -121,7 +120,7 @@ def test_the_json_form_has_it_apart_from_the_plans(world: World, capsys: pytest.
     world.engine.proposes["dev-net"] = MOVES
     world.engine.follows["dev"] = {"url": "https://2"}
     capsys.readouterr()
-    world.run(previewing.command, "--base", "origin/main", "--json")
+    world.run(preview.command, "--base", "origin/main", "--json")
     document = json.loads(capsys.readouterr().out)
     first = document["downstream"][0]
     assert first["stack"]["name"] in ("dev", "dev-edge")

@@ -8,9 +8,9 @@ import pytest
 
 from gitops.errors import EngineFailed, Failed, Refused, UsageError, Waiting
 from gitops.flow.drift.classification import Look, State
-from gitops.operations import drift as verb
 from gitops.operations.apply.run import Done
 from gitops.operations.drift import Request, drift
+from gitops.verbs.drift import command
 from tests.operations.proposing import Carrying
 from tests.operations.world import wanting
 
@@ -34,7 +34,7 @@ def open_issues(world: Carrying) -> list[str]:
 
 def test_what_is_as_released_is_no_drift(world: Carrying, capsys: pytest.CaptureFixture[str]) -> None:
     assert (look(world).state, look(world).pending) == (State.AS_RELEASED, False)
-    world.run(verb.command, "--environment", "dev")
+    world.run(command, "--environment", "dev")
     assert "shop/dev: as released" in capsys.readouterr().out
 
 
@@ -54,7 +54,7 @@ def test_live_drift_is_what_an_apply_of_the_release_would_do(
 def test_what_is_merged_and_not_applied_is_no_drift(world: Carrying, capsys: pytest.CaptureFixture[str]) -> None:
     world.push_to_main({"Pulumi.dev.yaml": wanting(web=50, db=1)})
     assert (look(world).state, look(world).pending) == (State.AS_RELEASED, True)
-    world.run(verb.command, "--environment", "dev")
+    world.run(command, "--environment", "dev")
     assert "merged and not applied" in capsys.readouterr().out
     world.engine.live["dev"] = {"db": 1, "web": 99}
     found = look(world)
@@ -85,13 +85,13 @@ def test_a_failed_preview_is_never_no_drift(world: Carrying) -> None:
     world.engine.broken = "no credentials"
     assert look(world).state is State.UNKNOWN
     with pytest.raises(Failed, match="Not known of shop/dev"):
-        world.run(verb.command, "--environment", "dev")
+        world.run(command, "--environment", "dev")
 
 
 def test_drift_ends_with_a_code_of_its_own_and_json(world: Carrying, capsys: pytest.CaptureFixture[str]) -> None:
     world.engine.live["dev"] = {"db": 1, "web": 99}
     with pytest.raises(Refused, match="not as released in shop/dev") as caught:
-        world.run(verb.command, "--json")
+        world.run(command, "--json")
     assert caught.value.exit_code == 3
     document = json.loads(capsys.readouterr().out)
     dev, prod = document["environments"]
@@ -160,7 +160,7 @@ def test_stacks_can_be_named_and_an_issue_is_about_all(world: Carrying) -> None:
     with pytest.raises(UsageError, match="no stack 'nowhere'"):
         drift(world.context(), Request(stacks=("nowhere",)))
     with pytest.raises(UsageError, match="about a whole environment"):
-        world.run(verb.command, "dev", "--issue")
+        world.run(command, "dev", "--issue")
 
 
 def test_it_waits_for_a_running_apply(world: Carrying) -> None:

@@ -9,8 +9,9 @@ from gitops.cli import run
 from gitops.errors import ConfigError, Refused, UsageError, Waiting
 from gitops.model import Outcome, RuleResult
 from gitops.operations import explain as explaining
-from gitops.operations.apply.break_glass import BreakGlass
+from gitops.operations.apply.work import BreakGlass
 from gitops.operations.judging import Judge
+from gitops.verbs import explain
 from tests.operations.world import DEV, PROD, World, wanting
 from tests.support import git
 
@@ -86,9 +87,9 @@ def test_exit_codes_and_the_view(
     error = {4: Waiting}.get(code)
     if error:
         with pytest.raises(error, match="shop/dev would not be applied yet"):
-            world.run(explaining.command, "--pull-request", str(world.opened))
+            world.run(explain.command, "--pull-request", str(world.opened))
     else:
-        world.run(explaining.command, "--pull-request", str(world.opened))
+        world.run(explain.command, "--pull-request", str(world.opened))
     shown = capsys.readouterr().out
     assert ("shop/dev: waiting, plan" in shown) is (code == 4)
     assert "looked at needed 1; counted" in shown
@@ -98,12 +99,12 @@ def test_exit_codes_and_the_view(
 def test_a_refusal_is_a_refusal(world: World) -> None:
     world.open({DEV_FILE: wanting(web=20)})
     with pytest.raises(Refused, match="shop/dev would not be applied"):
-        world.run(explaining.command, "--pull-request", str(world.opened))
+        world.run(explain.command, "--pull-request", str(world.opened))
 
 
 def test_json_has_every_rule_with_its_inputs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.reviewed({DEV_FILE: wanting(web=20)}, "bob")
-    world.run(explaining.command, "--environment", "dev", "--json")
+    world.run(explain.command, "--environment", "dev", "--json")
     told = json.loads(capsys.readouterr().out)
     assert (told["format"], told["environment"], told["outcome"]) == (1, "dev", "allow")
     [stack] = told["stacks"]
@@ -114,7 +115,7 @@ def test_json_has_every_rule_with_its_inputs(world: World, capsys: pytest.Captur
 
 def test_a_commit_and_a_pull_request_are_not_asked_for_at_once(world: World) -> None:
     with pytest.raises(UsageError, match="not both"):
-        world.run(explaining.command, "--pull-request", "1", "--commit", "HEAD")
+        world.run(explain.command, "--pull-request", "1", "--commit", "HEAD")
 
 
 def test_a_pull_request_is_not_explained_for_another_environment(world: World) -> None:
@@ -125,11 +126,11 @@ def test_a_pull_request_is_not_explained_for_another_environment(world: World) -
 
 def test_check_reads_the_file_as_it_lies_there(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     (world.clone / "gitops.yaml").write_text(rules(dev="gate: {auto_approve: plan.deletes == 0}"))
-    world.run(explaining.command, "--check")
+    world.run(explain.command, "--check")
     assert capsys.readouterr().out == "gitops.yaml is right: 2 environments, 1 expression in CEL.\n"
     (world.clone / "gitops.yaml").write_text(rules(dev="gate: {auto_approve: plan.delets == 0}"))
     with pytest.raises(ConfigError, match=r"gitops.yaml:4: environments\[0\].gate.auto_approve: plan has no field"):
-        world.run(explaining.command, "--check")
+        world.run(explain.command, "--check")
     assert run(["-C", str(world.clone), "explain", "--check"]) == 2
 
 

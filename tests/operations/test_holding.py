@@ -8,7 +8,7 @@ import pytest
 from gitops.errors import Failed, RemoteUnreachable
 from gitops.flow.leases import lease as leases
 from gitops.flow.ledger import chain as records
-from gitops.model import Holder, Lease, Record, RecordKind
+from gitops.model import Holder, Lease, Query, Record, RecordKind
 from gitops.operations.leasing.holding import Held
 from gitops.ports import Renewal
 from tests.fakes.leases import FakeLeases
@@ -54,7 +54,7 @@ class Scene:
 
     @property
     def count(self) -> int:
-        return len(tuple(self.ledger.history().select(records.Query())))
+        return len(tuple(self.ledger.history().select(Query())))
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from gitops.errors import LedgerBroken, Refused
 from gitops.flow.leases import lease as leases
 from gitops.flow.leases import wait_queue
 from gitops.flow.ledger import chain as records
-from gitops.operations import status
-from gitops.verbs import log
+from gitops.verbs import log, status
 from tests.flow.ledger.test_schema import problems
 from tests.operations.test_up import rewrite_ledger
 from tests.operations.world import DEV, World, wanting

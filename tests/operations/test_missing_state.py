@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from gitops.errors import EngineFailed
+from gitops.model import PreviewFailure
 from gitops.operations.apply.run import Done
-from gitops.views.markdown.review_comment import PreviewFailure
 from tests.operations.test_up import SCALE, only
 from tests.operations.world import World, wanting
 

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from gitops.errors import ConfigError, Refused
-from gitops.flow.plans.policies import PackFate
-from gitops.model import Plan, PolicyLevel, RecordKind, RuleResult
+from gitops.model import PackFate, Plan, PolicyLevel, RecordKind, Review, RuleResult
 from gitops.operations import explain
-from gitops.operations.apply.break_glass import BreakGlass
 from gitops.operations.apply.run import Done
-from gitops.operations.review import preview as previewing
+from gitops.operations.apply.work import BreakGlass
+from gitops.verbs import preview
 from gitops.views.markdown import review_comment
-from gitops.views.markdown.review_comment import Review
 from tests.fakes.policies import pack
 from tests.operations.world import GITOPS, World, wanting
 from tests.support import git
@@ -72,7 +70,7 @@ def test_a_mandatory_violation_is_a_plan_with_its_remedy_refused_by_preview_and_
     world.open({"Pulumi.dev.yaml": wanting(web=20)})
     git.git(world.clone, "fetch", "--quiet", "origin")
     with pytest.raises(Refused, match=r"plan of shop/dev violates a mandatory policy"):
-        world.run(previewing.command, "--base", "origin/main", "--pull-request", str(world.opened))
+        world.run(preview.command, "--base", "origin/main", "--pull-request", str(world.opened))
     assert "Remedy: Make it smaller." in capsys.readouterr().out
     body = "\n".join(world.host.comments(world.opened or 0))
     assert "1 mandatory policy is violated" in body
@@ -224,7 +222,7 @@ def test_the_json_of_a_preview_has_packs_findings_and_what_changed(
 ) -> None:
     world.open({"policies/house": LOOSE, "Pulumi.dev.yaml": wanting(web=20)})
     git.git(world.clone, "fetch", "--quiet", "origin")
-    world.run(previewing.command, "--base", "origin/main", "--json")
+    world.run(preview.command, "--base", "origin/main", "--json")
     (stack,) = json.loads(capsys.readouterr().out)["stacks"]
     assert stack["plan"]["packs"][0]["name"] == "house-rules"
     assert stack["plan"]["evaluated"] == [{"pack": "house-rules", "policy": "small", "passed": 1, "failed": 0}]

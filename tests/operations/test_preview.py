@@ -6,9 +6,10 @@ import click
 import pytest
 
 from gitops.errors import ConfigError, Failed, GitOpsError, Refused, RemoteUnreachable, UsageError
-from gitops.model import Plan, RecordKind
+from gitops.model import Plan, PreviewFailure, RecordKind
 from gitops.operations.review import preview as previewing
-from gitops.views.markdown.review_comment import PreviewFailure, marker
+from gitops.verbs import preview
+from gitops.views.markdown.review_comment import marker
 from tests.operations.world import World, wanting
 from tests.support import git
 
@@ -80,7 +81,7 @@ def test_a_failing_preview_is_part_of_the_review_and_fails_the_command(
     assert isinstance(review.stacks[0].result, PreviewFailure)
     assert world.records == ()
     with pytest.raises(Failed, match="preview of shop/dev failed"):
-        world.run(previewing.command, "--base", "origin/main")
+        world.run(preview.command, "--base", "origin/main")
     assert "no such bucket" in capsys.readouterr().out
 
 
@@ -88,7 +89,7 @@ def test_the_comment_is_put_on_the_pull_request_once(world: World) -> None:
     number = world.open(SCALE)
     git.git(world.clone, "fetch", "--quiet")
     for _ in range(2):
-        world.run(previewing.command, "--base", "origin/main", "--pull-request", str(number))
+        world.run(preview.command, "--base", "origin/main", "--pull-request", str(number))
     comments = world.host.comments(number)
     assert len(comments) == 1
     assert comments[0].startswith(marker("dev"))
@@ -98,14 +99,14 @@ def test_a_plan_whose_comment_could_not_be_posted_is_not_on_record(world: World)
     world.open(SCALE)
     git.git(world.clone, "fetch", "--quiet")
     with pytest.raises(GitOpsError):
-        world.run(previewing.command, "--base", "origin/main", "--pull-request", "99")
+        world.run(preview.command, "--base", "origin/main", "--pull-request", "99")
     assert world.records == ()
 
 
 def test_the_json_form_is_one_object_on_standard_output(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.open(SCALE)
     capsys.readouterr()
-    world.run(previewing.command, "--base", "origin/main", "--json")
+    world.run(preview.command, "--base", "origin/main", "--json")
     document = json.loads(capsys.readouterr().out)
     assert (document["format"], document["environment"]) == (1, "dev")
     assert document["stacks"][0]["plan"]["changes"][0]["properties"][0]["new"] == 20
@@ -113,7 +114,7 @@ def test_the_json_form_is_one_object_on_standard_output(world: World, capsys: py
 
 def test_markdown_is_the_comment(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.open(SCALE)
-    world.run(previewing.command, "--base", "origin/main", "--markdown")
+    world.run(preview.command, "--base", "origin/main", "--markdown")
     assert capsys.readouterr().out.startswith(marker("dev"))
 
 
@@ -144,14 +145,14 @@ def test_an_unknown_name_is_told_with_those_there_are(world: World, request_: di
 def test_a_file_that_cannot_be_written_is_told_before_anything_runs(world: World, option: str) -> None:
     world.open(SCALE)
     with pytest.raises(click.BadParameter, match="no folder"):
-        world.run(previewing.command, "--base", "origin/main", option, str(world.folder / "nowhere" / "file"))
+        world.run(preview.command, "--base", "origin/main", option, str(world.folder / "nowhere" / "file"))
 
 
 @pytest.mark.parametrize("other", ["--json", "--markdown", "--report=report.html"])
 def test_a_result_for_the_review_is_shown_nowhere_else(world: World, other: str) -> None:
     world.open(SCALE)
     with pytest.raises(UsageError, match="--output"):
-        world.run(previewing.command, "--base", "origin/main", "--output", str(world.folder / "file"), other)
+        world.run(preview.command, "--base", "origin/main", "--output", str(world.folder / "file"), other)
 
 
 def test_a_branch_that_no_environment_follows_is_told(world: World) -> None:

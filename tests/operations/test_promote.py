@@ -9,9 +9,9 @@ import pytest
 from gitops.errors import Failed, Refused, RemoteUnreachable, UsageError, Waiting
 from gitops.flow.releases.promotion import Outcome, Promotion
 from gitops.model import UnknownValue
-from gitops.operations.releases import promotion as verb
 from gitops.operations.releases import rollback as rolling_back
 from gitops.operations.releases.promotion import Request, promote
+from gitops.verbs.promote import command
 from tests.operations.proposing import Carrying
 from tests.operations.world import GITOPS, wanting
 from tests.support import git
@@ -65,7 +65,7 @@ def test_once_it_is_there_nothing_is_newer(world: Carrying, capsys: pytest.Captu
     world.carried(promoted(world).pull_request or 0)
     assert world.engine.states["prod"] == {"web": 200}
     assert promoted(world).outcome is Outcome.UP_TO_DATE
-    world.run(verb.command, "prod")
+    world.run(command, "prod")
     assert "prod: has all that is released in dev" in capsys.readouterr().out
 
 
@@ -79,7 +79,7 @@ def test_a_squashed_promotion_is_known_by_its_files(world: Carrying) -> None:
 def test_what_was_never_applied_waits(world: Carrying) -> None:
     world.reviewed({"Pulumi.dev.yaml": wanting(web=20)}, "bob")
     with pytest.raises(Waiting, match="Nothing to promote yet to prod") as caught:
-        world.run(verb.command)
+        world.run(command)
     assert caught.value.exit_code == 4
     found = promoted(world)
     assert found.outcome is Outcome.WAITING
@@ -127,7 +127,7 @@ def test_nobodys_commits_are_written_over(world: Carrying) -> None:
 def test_a_rehearsal_touches_nothing(world: Carrying, capsys: pytest.CaptureFixture[str]) -> None:
     release = world.released_in_dev("feature", web=20)
     before = world.host.entries()
-    world.run(verb.command, "prod", "--dry-run", "--json")
+    world.run(command, "prod", "--dry-run", "--json")
     (found,) = json.loads(capsys.readouterr().out)["environments"]
     assert (found["outcome"], found["release"], found["pull_request"]) == ("would propose", release, None)
     assert (at(world), world.host.entries()) == ("", before)

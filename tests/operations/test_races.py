@@ -10,7 +10,7 @@ import pytest
 from gitops.adapters.git.command import GitCommand
 from gitops.adapters.git.leases import GitLeases
 from gitops.adapters.git.ledger import GitLedger
-from gitops.flow.ledger.chain import Query
+from gitops.model import Query
 from tests.contracts.remotes import remote_with_clones
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from gitops.flow.leases import lease as leases
 from gitops.flow.leases.lease import GRACE
 from gitops.flow.ledger import chain as records
 from gitops.model import CutOff, Holder, RecordKind
-from gitops.operations.recovery import run as repairing
+from gitops.verbs import repair
 from tests.operations.world import DEV, World
 
 FOUND = ("web had been created without being recorded; adopted as web-1",)
@@ -29,7 +29,7 @@ def world(tmp_path: Path) -> World:
 
 
 def run(world: World, *arguments: str) -> None:
-    world.run(repairing.command, "--environment", "dev", *arguments)
+    world.run(repair.command, "--environment", "dev", *arguments)
 
 
 def test_what_is_found_is_repaired_told_and_recorded(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gitops.errors import Failed
-from gitops.operations.review import preview as previewing
+from gitops.verbs import preview
 from tests.operations.world import World, wanting
 from tests.support import git
 from tests.support.pages import Page
@@ -22,9 +22,7 @@ def test_the_report_has_the_plan_and_what_the_stack_has_been_through(world: Worl
     number = world.open({"Pulumi.dev.yaml": wanting(web=31)}, branch="more")
     git.git(world.clone, "fetch", "--quiet", "origin")
     file = tmp_path / "review.html"
-    world.run(
-        previewing.command, "--base", "origin/main", "--pull-request", str(number), "--report", str(file), "--json"
-    )
+    world.run(preview.command, "--base", "origin/main", "--pull-request", str(number), "--report", str(file), "--json")
     text = Page(file.read_text(encoding="utf-8")).text
     assert text.startswith("dev: destroys nothing (1 to update)\n")
     assert "~ size: 20 → 31" in text
@@ -39,11 +37,11 @@ def test_a_failing_preview_has_a_report_too(world: World, tmp_path: Path) -> Non
     world.engine.broken = "TypeError: no such bucket"
     file = tmp_path / "review.html"
     with pytest.raises(Failed, match="preview of shop/dev failed"):
-        world.run(previewing.command, "--base", "origin/main", "--report", str(file))
+        world.run(preview.command, "--base", "origin/main", "--report", str(file))
     assert "TypeError: no such bucket" in Page(file.read_text(encoding="utf-8")).text
 
 
 def test_a_file_that_cannot_be_written_is_told(world: World) -> None:
     world.open({"Pulumi.dev.yaml": wanting(web=20)})
     with pytest.raises(Failed, match=r"Could not write the report to /dev/full: No space left"):
-        world.run(previewing.command, "--base", "origin/main", "--report", "/dev/full")
+        world.run(preview.command, "--base", "origin/main", "--report", "/dev/full")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from gitops.model import Plan, RecordKind
-from gitops.views.markdown.review_comment import StackReview
+from gitops.model import Plan, RecordKind, StackReview
 from tests.operations.world import World, wanting
 from tests.support import git
 

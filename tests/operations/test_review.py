@@ -10,8 +10,7 @@ from gitops.errors import CodeHostFailed, Failed, Refused, UsageError, Waiting
 from gitops.flow.plans import values
 from gitops.model import Conclusion, RecordKind
 from gitops.operations import shards
-from gitops.operations.review import preview as previewing
-from gitops.operations.review import review as reviewing
+from gitops.verbs import matrix, preview, review
 from gitops.views.markdown.review_comment import marker
 from tests.operations.world import World, wanting
 from tests.support import git
@@ -42,10 +41,10 @@ class Machines:
     def preview(self) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         leg = ["--leg", '["shop/dev"]', "--output", str(self.file)]
-        self.world.run(previewing.command, *self.change, *leg)
+        self.world.run(preview.command, *self.change, *leg)
 
     def review(self, *more: str) -> None:
-        self.world.run(reviewing.command, *self.change, *more, str(self.world.folder / "previews"))
+        self.world.run(review.command, *self.change, *more, str(self.world.folder / "previews"))
 
 
 def machines(world: World, files: dict[str, str | None] | None = None) -> Machines:
@@ -60,7 +59,7 @@ def outputs(world: World, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> d
     file = world.folder / "outputs"
     file.unlink(missing_ok=True)
     monkeypatch.setenv("GITHUB_OUTPUT", str(file))
-    world.run(shards.command, *arguments)
+    world.run(matrix.command, *arguments)
     return dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines())
 
 
@@ -94,7 +93,7 @@ def test_what_a_queue_would_merge_is_spread_like_its_pull_request(
 @pytest.mark.parametrize("ref", ["", "main", "refs/heads/main", "gh-readonly-queue/main/pr-x-1", "pr-1-abc"])
 def test_another_branch_is_no_queue(world: World, ref: str) -> None:
     with pytest.raises(UsageError, match="is not a branch of a merge queue"):
-        world.run(shards.command, "--queued", ref)
+        world.run(matrix.command, "--queued", ref)
 
 
 def test_an_apply_is_one_machine_which_also_notes_what_needs_nothing(
@@ -117,7 +116,7 @@ def test_the_environments_are_those_whose_branch_is_there(world: World, monkeypa
 def test_one_question_at_a_time(world: World) -> None:
     for arguments in ([], ["--pull-request", "1", "--apply", "main"]):
         with pytest.raises(UsageError, match="Say which"):
-            world.run(shards.command, *arguments)
+            world.run(matrix.command, *arguments)
 
 
 # --- handed over, shown, kept --------------------------------------------------------------------

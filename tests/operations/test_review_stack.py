@@ -12,8 +12,7 @@ from gitops.adapters.git.leases import GitLeases
 from gitops.config.review_stacks import ENVIRONMENT
 from gitops.errors import ConfigError, EngineFailed, Refused, UsageError, Waiting
 from gitops.flow.leases import lease as leases
-from gitops.flow.ledger.chain import Query
-from gitops.model import Holder, RecordKind, SecretValue, Stack
+from gitops.model import Holder, Query, RecordKind, SecretValue, Stack
 from gitops.verbs import review_stack
 from tests.fakes.policies import pack
 from tests.operations.review_world import BIGGER, GITOPS, ReviewWorld, kinds_of

@@ -10,10 +10,10 @@ from gitops.errors import Refused, UsageError, Waiting
 from gitops.flow.releases.rollback import Outcome, Result
 from gitops.model import RecordKind
 from gitops.operations.apply import run as upping
-from gitops.operations.releases import rollback as verb
 from gitops.operations.releases.promotion import Request as Promote
 from gitops.operations.releases.promotion import promote
 from gitops.operations.releases.rollback import Request, rollback
+from gitops.verbs.rollback import command
 from tests.operations.proposing import Carrying
 from tests.operations.world import GITOPS, wanting
 from tests.support import git
@@ -157,7 +157,7 @@ def test_without_an_earlier_release_it_is_refused(world: Carrying) -> None:
 
 def test_the_present_release_is_nothing_to_do(world: Carrying, capsys: pytest.CaptureFixture[str]) -> None:
     first = world.released_in_dev("feature", web=20)
-    world.run(verb.command, "dev", "--to", first)
+    world.run(command, "dev", "--to", first)
     assert "dev: its branch has the files of" in capsys.readouterr().out
     assert at(world) == ""
 
@@ -207,7 +207,7 @@ def test_a_rehearsal_touches_nothing(world: Carrying, capsys: pytest.CaptureFixt
     first = world.released_in_dev("feature", web=20, db=1)
     world.released_in_dev("second", web=21)
     records, before = world.records, world.host.entries()
-    world.run(verb.command, "dev", "--dry-run", "--json")
+    world.run(command, "dev", "--dry-run", "--json")
     found = json.loads(capsys.readouterr().out)
     assert (found["outcome"], found["to"], found["pull_request"]) == ("would propose", first, None)
     assert [one["operation"] for one in found["cannot_undo"]] == ["delete"]

@@ -8,8 +8,8 @@ import pytest
 from gitops.adapters.git import ledger_commits
 from gitops.adapters.git.command import GitCommand
 from gitops.errors import ConfigError, GitFailed, LedgerBroken
-from gitops.flow.ledger.chain import BRANCH, Query, following, place_of
-from gitops.model import Record
+from gitops.flow.ledger.chain import BRANCH, following, place_of
+from gitops.model import Query, Record
 from gitops.verbs import log
 from tests.operations.world import World, wanting
 from tests.support.git import git

@@ -20,9 +20,9 @@ from gitops.errors import (
 from gitops.flow.leases.lease import GRACE
 from gitops.flow.ledger import chain as records
 from gitops.model import CutOff, RecordKind, StartState, UnknownValue
-from gitops.operations.apply import run as upping
 from gitops.operations.apply.run import Done, StackResult
 from gitops.ports import Preview, RunnablePack
+from gitops.verbs import up
 from tests.fakes.engine import FakeEngine
 from tests.operations.world import DEV, GITOPS, World, wanting
 from tests.support import git
@@ -420,7 +420,7 @@ def test_a_remote_that_goes_away_stops_the_run_before_the_next_step(world: World
 def test_the_json_form_is_one_object_on_standard_output(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.reviewed(SCALE, "bob")
     capsys.readouterr()
-    world.run(upping.command, "--environment", "dev", "--json")
+    world.run(up.command, "--environment", "dev", "--json")
     document = json.loads(capsys.readouterr().out)
     assert document["format"] == 1
     assert [(one["stack"], one["result"]) for one in document["stacks"]] == [("shop/dev", "released")]

@@ -13,10 +13,10 @@ from gitops.flow.drift.classification import Look, State
 from gitops.flow.ledger import chain as records
 from gitops.model import RecordKind, UnknownValue
 from gitops.operations import explain as explaining
-from gitops.operations.apply import run as upping
-from gitops.operations.apply.break_glass import BreakGlass
 from gitops.operations.apply.run import Done
+from gitops.operations.apply.work import BreakGlass
 from gitops.operations.drift import Request, drift
+from gitops.verbs import explain, up
 from tests.operations.proposing import Carrying
 from tests.operations.test_up import RELEASED, SCALE, only
 from tests.operations.world import DEV, GITOPS, wanting
@@ -178,7 +178,7 @@ def said(world: Carrying, verb: Callable[[], None], capsys: pytest.CaptureFixtur
 
 def test_json_tells_the_drift_too(world: Carrying, capsys: pytest.CaptureFixture[str]) -> None:
     applied(world, web=31)
-    document = said(world, lambda: world.run(upping.command, "--environment", "dev", "--json"), capsys)
+    document = said(world, lambda: world.run(up.command, "--environment", "dev", "--json"), capsys)
     assert document["outcome"] == "failed"
     [one] = document["drift"]
     assert (one["stack"], one["operation"]) == ("shop/dev", "update")
@@ -189,7 +189,7 @@ def test_explain_says_that_there_is_nothing_to_apply(world: Carrying, capsys: py
     commit = applied(world, web=31)
     found = explaining.explain(world.context(), explaining.Request("dev"))
     assert (found.commit, found.verdicts, found.applied) == (commit, {}, (DEV,))
-    world.run(explaining.command, "--environment", "dev")
+    world.run(explain.command, "--environment", "dev")
     assert "`gitops up` verifies it, and applies nothing" in " ".join(capsys.readouterr().out.split())
 
 

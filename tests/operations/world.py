@@ -14,11 +14,9 @@ from gitops.adapters.git.command import GitCommand
 from gitops.adapters.git.leases import GitLeases
 from gitops.adapters.git.ledger import GitLedger
 from gitops.context import Context
-from gitops.flow.ledger.chain import Query
-from gitops.model import Holder, Lease, Record, RecordKind, Stack
+from gitops.model import Holder, Lease, Query, Record, RecordKind, Review, Stack
 from gitops.operations.apply import run as upping
 from gitops.operations.review import preview as previewing
-from gitops.views.markdown.review_comment import Review
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeEngine
 from tests.support import git

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from gitops.views.wording import visible
+from gitops.flow.words import visible
 
 OWN_HTML = re.compile(
     r"<!-- gitops:preview:[\w.-]+ -->|</?details>|<summary>[^<]*</summary>|</?sub>|</?code>|\s", re.ASCII

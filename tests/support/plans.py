@@ -13,15 +13,17 @@ from gitops.model import (
     Operation,
     Plan,
     PolicyFinding,
+    PreviewFailure,
     PropertyChange,
     PropertyKind,
     Reason,
     ReasonKind,
     ResourceChange,
+    Review,
     Stack,
+    StackReview,
     StartState,
 )
-from gitops.views.markdown.review_comment import PreviewFailure, Review, StackReview
 
 NOW = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 BASE = "1" * 40

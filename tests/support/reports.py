@@ -20,6 +20,7 @@ from gitops.model import (
     RecordKind,
     ResourceGraph,
     ResourceNode,
+    Review,
     RuleResult,
     SecretValue,
     Severity,
@@ -27,7 +28,6 @@ from gitops.model import (
     UnknownValue,
     Verdict,
 )
-from gitops.views.markdown.review_comment import Review
 from tests.support.plans import DEV, HEAD, NOW, add, change, plan, remove, review, reviewed, update, urn
 
 DATABASE = "shop:infra:Database$aws:rds/instance:Instance"

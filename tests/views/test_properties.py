@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitops.flow.words import visible
 from gitops.model import Operation, PropertyChange, PropertyKind, SecretValue, UnknownValue
 from gitops.views import properties
 from gitops.views.properties import Mark
-from gitops.views.wording import visible
 from tests.support.plans import change, update
 
 

@@ -15,17 +15,18 @@ from gitops.model import (
     Operation,
     PolicyFinding,
     PolicyLevel,
+    PreviewFailure,
     Reason,
     ReasonKind,
     Record,
     RecordKind,
     ResourceGraph,
     ResourceNode,
+    Review,
     Severity,
     Stack,
 )
 from gitops.views.html import report
-from gitops.views.markdown.review_comment import PreviewFailure, Review
 from tests.golden.reviews import GOLDEN, HOSTILE
 from tests.support import reports
 from tests.support.pages import Page

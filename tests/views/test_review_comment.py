@@ -4,22 +4,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitops.flow import words
+from gitops.flow.words import visible
 from gitops.model import (
     Diagnostic,
     Operation,
     PolicyFinding,
     PolicyLevel,
+    PreviewFailure,
     PropertyChange,
     Reason,
     ReasonKind,
     ResourceChange,
+    Review,
     SecretValue,
     Severity,
     Stack,
 )
-from gitops.views.markdown import blocks, review_comment
-from gitops.views.markdown.review_comment import COMMENT_LIMIT, STEP_SUMMARY_LIMIT, PreviewFailure, Review
-from gitops.views.wording import visible
+from gitops.views.markdown import review_comment
+from gitops.views.markdown.review_comment import COMMENT_LIMIT, STEP_SUMMARY_LIMIT
 from tests.golden.reviews import GOLDEN, HOSTILE
 from tests.support.markup import only_ours, tokens
 from tests.support.plans import add, change, plan, review, reviewed, update
@@ -174,7 +177,7 @@ def test_no_text_breaks_out_of_its_code(name: str, value: str, message: str) -> 
 @settings(max_examples=60, deadline=None)
 @given(nasty)
 def test_a_code_span_shows_exactly_what_it_is_given(text: str) -> None:
-    inline = next(token for token in tokens(f"a {blocks.code(text)} b") if token.type == "code_inline")
+    inline = next(token for token in tokens(f"a {words.code(text)} b") if token.type == "code_inline")
     assert inline.content.strip() == visible(text).strip()
 
 

@@ -18,9 +18,9 @@ from gitops.adapters.git import ledger_commits as commits
 from gitops.adapters.git.command import GitCommand, Move
 from gitops.adapters.git.ledger_index import Head, IndexLost, LedgerIndex, Row
 from gitops.errors import Failed, GitFailed, LedgerBroken
-from gitops.flow.ledger.chain import BRANCH, History, Query, decode, following, path_of
+from gitops.flow.ledger.chain import BRANCH, decode, following, path_of
 from gitops.flow.ledger.chain import place_of as end_with
-from gitops.model import Lease, Record
+from gitops.model import History, Lease, Query, Record
 from gitops.ports import LeaseMoved, LedgerReport, Renewal
 
 # How long a writer keeps trying while others are faster. Twenty writers at once are through in a few seconds.
@@ -240,7 +240,7 @@ class _Found:
         self._head = head
 
     def select(self, query: Query, *, oldest_first: bool = False) -> Iterator[Record]:
-        """See `gitops.flow.ledger.chain.Finder`."""
+        """See `gitops.model.Finder`."""
         if self._head is None:
             return
         beyond = 0 if oldest_first else self._head.place.sequence + 1

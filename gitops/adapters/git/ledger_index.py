@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gitops.flow.ledger.chain import Place, Query
-from gitops.model import Record
+from gitops.flow.ledger.chain import Place
+from gitops.model import Query, Record
 
 # Raised when a column gets another meaning; an index of another version is made anew.
 _VERSION = 1

@@ -15,7 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters.pulumi import failures, graph, options, plugins, policy_packs, proposed, rewriting
+from gitops.adapters.pulumi import (
+    deployments,
+    failures,
+    graph,
+    options,
+    plugins,
+    policy_packs,
+    property_values,
+    proposed,
+    rewriting,
+)
 from gitops.adapters.pulumi import preview as previews
 from gitops.adapters.pulumi.events import evaluations
 from gitops.adapters.pulumi.events import typed as read_events
@@ -30,7 +40,7 @@ from gitops.adapters.pulumi.steps import Background
 from gitops.adapters.system import scratch
 from gitops.errors import EngineFailed, EngineKilled, GitOpsError, Interrupted
 from gitops.flow.plans import plan as plans
-from gitops.flow.plans import policies, reuse, values
+from gitops.flow.plans import policies, reuse
 from gitops.model import (
     CutOff,
     Diagnostic,
@@ -137,18 +147,18 @@ class PulumiEngine:
         took_part = previews.provider_versions(found.events)
         plugins_used = plugins.moving(folder, work.process.environment, took_part)
         background = Background(
-            state=plans.inputs_in_state(deployment, digests),
-            goals=plans.inputs_in_saved_plan(document, digests),
-            given=plans.given_in_saved_plan(document),
-            given_before=plans.given_in_state(deployment),
-            had=plans.options_in_state(deployment, digests),
+            state=deployments.inputs_in_state(deployment, digests),
+            goals=deployments.inputs_in_saved_plan(document, digests),
+            given=deployments.given_in_saved_plan(document),
+            given_before=deployments.given_in_state(deployment),
+            had=deployments.options_in_state(deployment, digests),
             asked=options.asked(shown),
-            orders=plans.orders_in_saved_plan(document),
+            orders=deployments.orders_in_saved_plan(document),
             plugins=plugins_used,
         )
         return Preview(
             run=self._without_secrets(work, found.run(background), deployment, document),
-            start=plans.start_state(deployment, digests, rewriting.rewritten(deployment, found.events, shown)),
+            start=deployments.start_state(deployment, digests, rewriting.rewritten(deployment, found.events, shown)),
             versions={
                 **reuse.relevant(
                     {"pulumi": str((document.get("manifest") or {}).get("version", "")), **looking.result()}, took_part
@@ -181,14 +191,14 @@ class PulumiEngine:
     def start_state(self, folder: Path, stack: str) -> StartState:
         """See `EngineReader.start_state`."""
         deployment = self._export(folder, stack)
-        return plans.start_state(deployment, self._secrets.of(self._process, folder, stack, deployment))
+        return deployments.start_state(deployment, self._secrets.of(self._process, folder, stack, deployment))
 
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """See `EngineReader.outputs`."""
         deployment = self._export(folder, stack)
-        for resource in plans.resources_of(deployment):
+        for resource in deployments.resources_of(deployment):
             if resource.get("type") == plans.STACK_TYPE:
-                outputs = values.read(resource.get("outputs") or {}, {})
+                outputs = property_values.read(resource.get("outputs") or {}, {})
                 return outputs if isinstance(outputs, dict) else {}
         return {}
 
@@ -264,7 +274,7 @@ class PulumiEngine:
     def _left(self, folder: Path, stack: str) -> dict[str, Any]:
         """The state, and its secrets known to the redactor where providers will be asked about what is pending."""
         deployment = self._export(folder, stack)
-        if plans.pending_operations(deployment):
+        if deployments.pending_operations(deployment):
             self._secrets.learn(self._process, folder, stack, deployment)
         return deployment
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gitops.adapters.pulumi.deployments import resources_of
 from gitops.errors import FailureKind, StepFailure
-from gitops.flow.plans.plan import STACK_TYPE, resources_of
+from gitops.flow.plans.plan import STACK_TYPE
 from gitops.model import Diagnostic, PolicyFinding, PolicyLevel, Severity
 
 _OPERATION_FAILED = "the operation failed"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gitops.flow.plans.plan import resources_of
+from gitops.adapters.pulumi.deployments import resources_of
 from gitops.model import ResourceGraph, ResourceNode
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gitops.adapters.pulumi import property_values
 from gitops.flow.plans import values
 from gitops.model import PropertyChange, PropertyKind, PropertyValue
 
@@ -36,7 +37,7 @@ _NOT_ASKED = frozenset({"refresh", "delete", "delete-replaced", "discard", "disc
 def of_resource(resource: Mapping[str, Any], digests: Mapping[str, str]) -> dict[str, PropertyValue]:
     """Option → value of one serialised resource; options at their default are absent."""
     return {
-        f"({_words(key)})": sorted(map(str, value)) if key in _SETS else values.read(value, digests)
+        f"({_words(key)})": sorted(map(str, value)) if key in _SETS else property_values.read(value, digests)
         for key, value in resource.items()
         if key not in _NO_OPTIONS and value
     }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gitops.adapters.pulumi import steps
+from gitops.adapters.pulumi import property_values, steps
 from gitops.adapters.pulumi.steps import Background
 from gitops.flow.plans import values
 from gitops.flow.plans.plan import STACK_TYPE
@@ -137,10 +137,10 @@ def _note_stack_outputs(
     The engine reports them twice, before and after the program ran; the last report counts.
     """
     state = background.state.get(step.urn) if step.old else None
-    old = state if state is not None else values.read((step.old.outputs if step.old else None) or {}, {})
-    reported = values.read((step.new.outputs if step.new else None) or {}, {})
+    old = state if state is not None else property_values.read((step.old.outputs if step.old else None) or {}, {})
+    reported = property_values.read((step.new.outputs if step.new else None) or {}, {})
     goal = background.goals.get(step.urn, {})
-    new = steps.fill_rest(values.fill_secrets(reported, goal, old), goal)
+    new = steps.fill_rest(property_values.fill_secrets(reported, goal, old), goal)
     outputs = tuple(replace(c, path=f"outputs.{c.path}") for c in values.difference(old, new))
     # What the stack's own step told (its options, say) stays beside the outputs.
     other = [
@@ -156,7 +156,7 @@ def _note_stack_outputs(
 
 
 def _masked(outputs: Mapping[str, Any] | None) -> Mapping[str, PropertyValue]:
-    value = values.read(outputs or {}, {})
+    value = property_values.read(outputs or {}, {})
     return value if isinstance(value, dict) else {}
 
 

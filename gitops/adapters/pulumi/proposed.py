@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gitops.adapters.pulumi import partly_known
+from gitops.adapters.pulumi import deployments, partly_known
+from gitops.adapters.pulumi.deployments import resources_of
 from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.adapters.pulumi.settings_files import stack_settings
 from gitops.adapters.system import scratch
-from gitops.flow.plans import downstream
-from gitops.flow.plans.plan import STACK_TYPE, resources_of
+from gitops.flow.plans.plan import STACK_TYPE
 from gitops.model import Stack
 from gitops.ports import Upstream
 
@@ -39,17 +39,17 @@ def backend(
         # In this layout alone a stack's full name, with its project, is told apart from others'.
         (private / ".pulumi" / "meta.yaml").write_text("version: 1\n")
         state = export(reader.folder, reader.stack.name)
-        known = {downstream.full_name(one.stack) for one in upstream}
+        known = {deployments.full_name(one.stack) for one in upstream}
         for one in upstream:
             if document := _outputs_of(export, one):
-                _write(private, downstream.full_name(one.stack), document)
+                _write(private, deployments.full_name(one.stack), document)
         # Stacks of elsewhere; where one cannot be read, the reader's program says so itself.
-        for name in sorted(downstream.referenced(state) - known):
+        for name in sorted(deployments.referenced(state) - known):
             finished = process.run(reader.folder, ["stack", "export", "--stack", name])
             if finished.code == 0:
                 _, project, stack = name.split("/")
                 _write(private, name, _outputs_in(Stack(project, stack), json.loads(finished.output)))
-        _write(private, downstream.full_name(reader.stack), state)
+        _write(private, deployments.full_name(reader.stack), state)
         yield _reading_each_by_itself(process.with_backend(private.as_uri()), private / "python")
 
 
@@ -66,17 +66,17 @@ def _outputs_of(export: Export, one: Upstream) -> Mapping[str, Any]:
     if one.outputs is None:
         state = export(one.folder, one.stack.name)
         return _outputs_in(one.stack, state) if state else {}
-    provider = downstream.secrets_provider(stack_settings(one.folder, one.stack.name))
+    provider = deployments.secrets_provider(stack_settings(one.folder, one.stack.name))
     if provider is None:
-        provider = downstream.secrets_provider_in(export(one.folder, one.stack.name))
-    return downstream.outputs_only(one.stack, one.outputs, provider)
+        provider = deployments.secrets_provider_in(export(one.folder, one.stack.name))
+    return deployments.outputs_only(one.stack, one.outputs, provider)
 
 
 def _outputs_in(stack: Stack, state: Mapping[str, Any]) -> dict[str, Any]:
     """Of a stack's state, its outputs."""
     roots = (one for one in resources_of(state) if one.get("type") == STACK_TYPE)
     outputs = next((one.get("outputs") or {} for one in roots), {})
-    return downstream.outputs_only(stack, outputs, downstream.secrets_provider_in(state))
+    return deployments.outputs_only(stack, outputs, deployments.secrets_provider_in(state))
 
 
 def _reading_each_by_itself(process: PulumiProcess, folder: Path) -> PulumiProcess:
@@ -91,4 +91,4 @@ def _write(private: Path, name: str, document: Mapping[str, Any]) -> None:
     _, project, stack = name.split("/")
     file = private / ".pulumi" / "stacks" / project / f"{stack}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(downstream.checkpoint(name, document)))
+    file.write_text(json.dumps(deployments.checkpoint(name, document)))

@@ -9,8 +9,10 @@ compares the state with the one before must not take that for somebody else's wo
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gitops.adapters.pulumi import property_values
+from gitops.adapters.pulumi.deployments import content_of, resources_of
 from gitops.flow.plans import values
-from gitops.flow.plans.plan import STACK_TYPE, content_of, resources_of
+from gitops.flow.plans.plan import STACK_TYPE
 from gitops.model import SecretValue
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def _gives_otherwise(step: "StepEventMetadata") -> bool:
     """Whether a component gives other outputs, or secret ones, of which nobody knows. A stack's own are changes."""
     if step.op.value != "same" or step.old is None or step.new is None or step.new.custom or step.type == STACK_TYPE:
         return False
-    before, after = (values.read(one.outputs or {}, {}) for one in (step.old, step.new))
+    before, after = (property_values.read(one.outputs or {}, {}) for one in (step.old, step.new))
     return before != after or any(isinstance(leaf, SecretValue) for leaf in values.leaves(after))
 
 

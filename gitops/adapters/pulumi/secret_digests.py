@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
+from gitops.adapters.pulumi import property_values
 from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.adapters.pulumi.settings_files import stack_settings
 from gitops.adapters.system import scratch
 from gitops.errors import EngineFailed
 from gitops.flow import redaction
-from gitops.flow.plans import values
 
 DIGEST_KEY = "gitops:digestKey"
 KEY = ""
@@ -40,7 +40,7 @@ class SecretDigests:
         temporary file and come back on a pipe. The key is a secret in the stack's own config, so whoever may
         preview the stack can compare digests and nobody else can guess values from them. Raises EngineFailed.
         """
-        texts = sorted({text for document in documents for text in values.ciphertexts(document)})
+        texts = sorted({text for document in documents for text in property_values.ciphertexts(document)})
         if not texts:
             return {}
         settings = stack_settings(folder, stack)
@@ -69,7 +69,7 @@ class SecretDigests:
         whose = f"{folder}:{stack}"
         try:
             settings = stack_settings(folder, stack)
-            texts = {text for document in documents for text in values.ciphertexts(document)}
+            texts = {text for document in documents for text in property_values.ciphertexts(document)}
             texts |= set(_secure(settings.get("config")))
             unknown = sorted(text for text in texts if (_under(settings), text) not in self._learned)
             if unknown:

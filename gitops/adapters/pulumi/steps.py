@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from gitops.adapters.pulumi import options
+from gitops.adapters.pulumi import options, property_values
 from gitops.errors import EngineFailed
 from gitops.flow.plans import values
 from gitops.flow.plans.deviations import OLD_COPY
@@ -102,7 +102,7 @@ def _inputs(step: "StepEventMetadata", operation: Operation, background: Backgro
     goal = background.goals.get(step.urn, {})
     new_inputs = step.new.inputs if step.new else {}
     old = _as_it_is(step.old, step.old.urn or step.urn, background) if step.old else {}
-    new = fill_rest(values.fill_secrets(values.read(new_inputs or {}, {}), goal, old), goal)
+    new = fill_rest(property_values.fill_secrets(property_values.read(new_inputs or {}, {}), goal, old), goal)
     given = background.given.get(step.urn)
     if operation is Operation.CREATE:
         old = {}
@@ -126,7 +126,7 @@ def _as_it_is(found: "StepEventStateMetadata", urn: str, background: Background)
     kept = background.state.get(urn)
     if isinstance(kept, dict):
         kept = {key: value for key, value in kept.items() if key not in background.drifted.get(urn, ())}
-    return values.fill_secrets(values.read(found.inputs or {}, {}), kept)
+    return property_values.fill_secrets(property_values.read(found.inputs or {}, {}), kept)
 
 
 def drift(step: "StepEventMetadata", background: Background) -> Drift | None:
@@ -135,7 +135,9 @@ def drift(step: "StepEventMetadata", background: Background) -> Drift | None:
         return None
     if step.new is None:
         return Drift(step.urn, step.type, gone=True)
-    before = values.fill_secrets(values.read(step.old.inputs or {}, {}), background.state.get(step.urn, {}))
+    before = property_values.fill_secrets(
+        property_values.read(step.old.inputs or {}, {}), background.state.get(step.urn, {})
+    )
     drifted = {step.urn: frozenset(map(values.top_level, step.diffs or ()))}
     now = _as_it_is(step.new, step.urn, replace(background, drifted=drifted))
     given = background.given_before.get(step.urn)

@@ -8,9 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
-from gitops.flow.plans import values
 from gitops.model import (
     EngineRun,
     PolicyFinding,
@@ -217,42 +215,3 @@ def _gravest(findings: Sequence[Finding]) -> ControlState:
     if levels & {PolicyLevel.MANDATORY, PolicyLevel.ADVISORY}:
         return ControlState.VIOLATED
     return ControlState.NOT_EVALUATED if PolicyLevel.NOT_EVALUATED in levels else ControlState.EXEMPT
-
-
-def as_document(found: Sequence[Compliance]) -> dict[str, Any]:
-    """The JSON form, as docs/commands.md describes it."""
-    return {
-        "format": 1,
-        "environments": [
-            {
-                "name": one.environment,
-                "stacks": [
-                    {"stack": stack.label, "commit": commit, "packs": values.pack(packs)}
-                    for stack, commit, packs in one.stacks
-                ],
-                "controls_by_state": {state.value: count for state, count in one.counts.items()},
-                "controls": [_control(control) for control in one.controls],
-            }
-            for one in found
-        ],
-    }
-
-
-def _control(one: Control) -> dict[str, Any]:
-    return {
-        **values.pack(one.rule),
-        "level": one.level,
-        "state": one.state.value,
-        "controls": list(one.controls),
-        "resources": values.pack(one.tally),
-        "findings": [
-            {
-                "stack": found.stack.label,
-                "urn": found.finding.urn,
-                "level": found.finding.level.value,
-                "exempt": found.exempt,
-                "message": found.finding.message,
-            }
-            for found in one.findings
-        ],
-    }

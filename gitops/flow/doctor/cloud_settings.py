@@ -10,8 +10,8 @@ from gitops.config.settings import Config
 from gitops.flow.doctor import workflows
 from gitops.flow.doctor.findings import About, Finding, KeepVersions, State, not_checked, passed
 from gitops.flow.plans.backends import VARIABLE, is_relative
+from gitops.flow.words import listed
 from gitops.model import BucketSettings, JobEnvironment, RoleTrust, Unread
-from gitops.views.wording import listed
 
 ROLE, BACKEND = "AWS_ROLE", VARIABLE
 AUDIENCE = "sts.amazonaws.com"

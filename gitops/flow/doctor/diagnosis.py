@@ -13,9 +13,9 @@ from gitops.flow.doctor import cloud_settings, host_settings, workflows
 from gitops.flow.doctor.cloud_settings import StackSettings
 from gitops.flow.doctor.findings import About, Finding, State, not_checked, passed
 from gitops.flow.doctor.host_settings import BranchFiles
+from gitops.flow.words import listed, plural
 from gitops.model import BranchSettings, BucketSettings, JobEnvironment, RoleTrust, Unread, WorkflowSettings
 from gitops.ports import LedgerReport
-from gitops.views.wording import listed, plural
 
 OLDEST_GIT = (2, 38)
 """`git merge-tree --write-tree` is from there on."""

@@ -15,9 +15,9 @@ from gitops.flow.doctor.findings import (
     not_checked,
     passed,
 )
+from gitops.flow.doctor.workflows import check_name
+from gitops.flow.words import listed, plural
 from gitops.model import BranchSettings, JobEnvironment, Protection, Unread, WorkflowSettings
-from gitops.views.markdown.review_comment import check_name
-from gitops.views.wording import listed, plural
 
 ACTION = "action.yml"
 _RULES = "Settings, Rules, Rulesets"

@@ -138,3 +138,8 @@ def _translated(names: str, ours: Sequence[str], theirs: Sequence[str]) -> str:
 def scalar(name: str) -> str:
     """A name as YAML text, in quotes where it would be read as something else, such as `on` or `1.0`."""
     return name if yaml.safe_load(name) == name else f'"{name}"'
+
+
+def check_name(environment: str) -> str:
+    """What the check on a commit is called; branch rules require it by this name."""
+    return f"gitops {environment}"

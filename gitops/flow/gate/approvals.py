@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from gitops.config.gate import Approvals, Owners, duration
+from gitops.config.durations import duration
+from gitops.config.gate import Approvals, Owners
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ from gitops.config.gate import Approvals
 from gitops.flow.chatops import Command, Verb, parse
 from gitops.flow.gate import approvals
 from gitops.flow.gate.rules import Case
-from gitops.flow.ledger.chain import History, Query
-from gitops.model import Comment, Outcome, Plan, Record, RecordKind, RuleResult, Stack
-from gitops.views.wording import listed, short
+from gitops.flow.words import listed, short
+from gitops.model import Comment, History, Outcome, Plan, Query, Record, RecordKind, RuleResult, Stack
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from gitops.flow import words
 from gitops.flow.plans import values
 from gitops.model import (
     Inputs,
@@ -33,7 +34,6 @@ from gitops.model import (
     StartState,
     UnknownValue,
 )
-from gitops.views import wording
 
 if TYPE_CHECKING:  # importing cel-python takes 0.2 s
     from gitops.flow.gate.cel import Program
@@ -66,7 +66,7 @@ def answer(text: str, facts: Facts) -> Answer:
 
     unheard = [change for change in facts.plan.changes if change.operation is Operation.UNKNOWN]
     if unheard:
-        return Answer(False, f"this release does not know what is done to {wording.resource(unheard[0])}")
+        return Answer(False, f"this release does not know what is done to {words.resource(unheard[0])}")
     try:
         return Answer(_compiled(text).evaluate(_document(facts), BUDGET))
     except ExpressionFailed as error:

@@ -17,11 +17,13 @@ from gitops.flow.gate import destroys, rules
 from gitops.flow.gate.approvals import Voice
 from gitops.flow.gate.destroys import Remarks
 from gitops.flow.gate.rules import Case
-from gitops.flow.ledger.chain import History
+from gitops.flow.ledger.history import latest_plan, plan_for
 from gitops.flow.plans.plan import unknowns
+from gitops.flow.words import short
 from gitops.model import (
     Approval,
     Comment,
+    History,
     Inputs,
     Outcome,
     Plan,
@@ -32,7 +34,6 @@ from gitops.model import (
     Stack,
     Verdict,
 )
-from gitops.views.wording import short
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +101,20 @@ def gather(fresh: Plan | None, situation: Situation, history: History) -> Eviden
     request, stack = situation.pull_request, situation.stack
     if request is None:
         return Evidence(situation, None)
-    approved = history.plan_for(stack, request.head, request.number)
+    approved = plan_for(history, stack, request.head, request.number)
     wanted = approved if fresh is None or situation.resumed else fresh
     origin = fresh.inputs if fresh else situation.program or (approved.inputs if approved else None)
 
     def void(approval: Approval) -> str:
         return barred(approval.by, request, vouched=situation.vouched) or _other_plan(
-            history.plan_for(stack, approval.commit, request.number, approval.at), wanted, origin
+            plan_for(history, stack, approval.commit, request.number, approval.at), wanted, origin
         )
 
     def heard(comment: Comment | None, record: Record) -> Voice:
         if comment is None:
             return Voice(record.by, record.at, destroys.void(comment, record, None, situation.remarks))
         # Nothing of the record is believed but which comment it points at.
-        shown = history.latest_plan(stack, request.number, comment.at)
+        shown = latest_plan(history, stack, request.number, comment.at)
         why = destroys.void(comment, record, shown, situation.remarks) or barred(comment.by, request)
         return Voice(comment.by or record.by, comment.at, why or _other_plan(shown, wanted, origin))
 

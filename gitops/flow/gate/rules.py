@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gitops.config.gate import Expression, FreeRule, Gate, Protect, duration
+from gitops.config.durations import duration
+from gitops.config.gate import Expression, FreeRule, Gate, Protect
 from gitops.config.settings import Environment
 from gitops.flow.gate import expressions, windows
 from gitops.flow.gate.approvals import Voice, counted, matching, people
 from gitops.flow.gate.expressions import Answer, Facts
 from gitops.flow.plans.deviations import departures
 from gitops.flow.plans.plan import unknowns
+from gitops.flow.words import listed, minute, plural, resource, resource_of, short
 from gitops.model import (
     Operation,
     Outcome,
@@ -29,7 +31,6 @@ from gitops.model import (
     RuleResult,
     Stack,
 )
-from gitops.views.wording import listed, minute, plural, resource, resource_of, short
 
 _SHOWN = 20
 _KEEP_PACK = (

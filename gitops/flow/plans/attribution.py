@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gitops.flow.plans.compare import kind_of_file
+from gitops.flow.words import clip, minute, plural, short
 from gitops.model import Commit, MovedInput, Plan, PlanDifference, Record, RecordKind
-from gitops.views.wording import clip, minute, plural, short
 
 _SHOWN = 5
 _VERBS = {

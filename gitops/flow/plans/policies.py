@@ -4,28 +4,18 @@ import hashlib
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from gitops.config.settings import FILE
 from gitops.errors import ConfigError
 from gitops.flow.impact.discovery import Snapshot
 from gitops.flow.plans import values
-from gitops.model import PolicyPack
+from gitops.model import PackChange, PackFate, PolicyPack
 
 PROJECT_FILE = "PulumiPolicy.yaml"
 ENTRY = "__main__.py"
 WHAT_A_PACK_IS = f"A pack is an executable file, or a folder with {PROJECT_FILE} and an executable {ENTRY}."
 # Pulumi names a pack in its summary by the path that it was given, shortened so (`pkg/engine/update.go`).
 _LONGEST_PATH = 75
-
-
-class PackFate(StrEnum):
-    """How a pack of a commit differs from what is released."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    DROPPED = "no longer named"
-    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +37,6 @@ class Packs:
 
 
 NO_PACKS = Packs()
-
-
-@dataclass(frozen=True, slots=True)
-class PackChange:
-    """A pack that is not as it is released; a digest is empty where there is no such pack."""
-
-    path: str
-    fate: PackFate
-    before: str
-    after: str
 
 
 def exists(snapshot: Snapshot, path: str) -> bool:

@@ -16,9 +16,7 @@ from gitops.errors import Failed, GitOpsError
 from gitops.flow.plans import downstream as downstreams
 from gitops.flow.plans import plan as plans
 from gitops.flow.plans import values
-from gitops.flow.plans.downstream import Downstream
-from gitops.model import AffectedStack, Plan, ResourceGraph, Stack
-from gitops.views.markdown.review_comment import PreviewFailure, StackReview
+from gitops.model import AffectedStack, Downstream, Plan, PreviewFailure, ResourceGraph, Stack, StackReview
 
 FORMAT = 1
 LARGEST = 200_000_000

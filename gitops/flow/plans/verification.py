@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitops.flow.plans import values
+from gitops.flow.words import listed
 from gitops.model import Check, EngineRun, Operation, ResourceChange, ResourceState, UnknownValue
-from gitops.views.wording import listed
 
 Outputs = Mapping[str, Any]
 

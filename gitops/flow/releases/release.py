@@ -1,19 +1,12 @@
-"""What a release is, and how pull requests that carry one tell of it. Pure; foreign text goes through `markdown`."""
+"""What a release is, how far a stack has come on its way to one, and which rollbacks were asked for. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gitops.flow.ledger.chain import History, Query
-from gitops.model import Commit, Record, RecordKind, Stack
-from gitops.views.markdown import blocks
-from gitops.views.markdown.blocks import code, html_code
-from gitops.views.wording import clip, minute, plural, short
-
-_COMMITS_SHOWN = 30
-_PATHS_SHOWN = 30
-_CHECKS_SHOWN = 10
+from gitops.flow.words import clip
+from gitops.model import History, Query, Record, RecordKind, Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,42 +91,3 @@ def _detail(record: Record) -> str:
         f"{clip(str(one.get('name')))}: {clip(str(one.get('detail')))}" for one in checks if not one.get("passed")
     ]
     return f" ({'; '.join(failed)})" if failed else ""
-
-
-# --- Markdown -----------------------------------------------------------------------------------
-
-
-def evidence(release: Release) -> list[str]:
-    """A table of how each stack came to the release."""
-    rows = [
-        f"| {html_code(stack.label)} | {minute(record.at)} | {html_code(record.by)} | {_checks(record)} |"
-        for stack, record in sorted(release.records.items())
-    ]
-    return blocks.table(("stack", "released", "by", "checks"), rows, "stack")
-
-
-def _checks(record: Record) -> str:
-    if since := record.body.get("unchanged_since"):
-        return f"nothing since {html_code(short(str(since)))}, its release before, affects it"
-    checks = list(record.body.get("checks") or ())
-    told = [
-        f"{'✓' if one.get('passed') else '✗'} {html_code(str(one.get('name')))} {html_code(str(one.get('detail')))}"
-        for one in checks[:_CHECKS_SHOWN]
-    ]
-    more = [f"and {len(checks) - _CHECKS_SHOWN} more"] if len(checks) > _CHECKS_SHOWN else []
-    return "<br>".join([*told, *more]) or "none on record"
-
-
-def commits(found: Sequence[Commit]) -> list[str]:
-    """The commits as a list, the newest first; the rest is counted."""
-    lines = [f"- {code(short(one.id))} {code(one.subject)} by {code(one.author)}" for one in found[:_COMMITS_SHOWN]]
-    return [*lines, *_more(len(found) - _COMMITS_SHOWN, "commit")]
-
-
-def paths(found: Sequence[str]) -> list[str]:
-    """Paths as a list; the rest is counted."""
-    return [*(f"- {code(path)}" for path in found[:_PATHS_SHOWN]), *_more(len(found) - _PATHS_SHOWN, "file")]
-
-
-def _more(count: int, noun: str) -> list[str]:
-    return [f"- and {plural(count, f'more {noun}')}"] if count > 0 else []

@@ -3,20 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from gitops.errors import LedgerBroken, Refused
-from gitops.flow.ledger.chain import History, Query
 from gitops.flow.plans import plan as plans
-from gitops.flow.releases import release
 from gitops.flow.releases.release import Release
-from gitops.model import Commit, Operation, Record, RecordKind, ResourceChange, Stack
-from gitops.views.markdown import blocks
-from gitops.views.markdown.blocks import code, html_code
-from gitops.views.wording import clip, minute, plural, resource_type, short
-
-_APPLIES_SHOWN = 20
-_WORDS = {Operation.DELETE: "deleted", Operation.REPLACE: "replaced"}
+from gitops.model import Commit, History, Operation, Query, Record, RecordKind, ResourceChange, Stack
 
 
 class Outcome(StrEnum):
@@ -73,11 +64,6 @@ def branch_of(environment: str) -> str:
     return f"gitops/rollback/{environment}"
 
 
-def title(environment: str, to: Release) -> str:
-    """The pull request's title."""
-    return f"Roll back {environment} to {short(to.commit)}"
-
-
 def losses(history: History, to: Release) -> Losses:
     """What applies since the release destroyed, read from the plans that they applied."""
     lost: list[Lost] = []
@@ -117,96 +103,3 @@ def _destroyed(history: History, stack: Stack, applied: Record) -> tuple[Resourc
             unknown = tuple(one for one in plan.changes if one.operation is Operation.UNKNOWN)
             return (*plan.destroys, *unknown)
     return None
-
-
-def body(found: Result, to: Release, content: Content, by: str) -> str:
-    """The pull request's text: what it returns to, what it takes back, what nobody can take back."""
-    taken = code(short(found.taken))
-    lines = [
-        f"{code(by)} asked to roll {code(found.environment)} back from {taken} to its release {code(to.commit)}. One "
-        "commit gives the branch the files of that release again; the history stays.",
-        "",
-        "It is previewed against what is live today, reviewed, approved and applied like any other change. The plan is "
-        "in the comment that the preview writes below; it is this plan that an approval stands for.",
-        "",
-        "**The release it returns to**",
-        "",
-        *release.evidence(to),
-        "",
-        *_irreversible(found.losses),
-        "",
-        f"**What it takes back**: {plural(len(content.changed), 'file')}, {plural(len(content.gone), 'commit')}.",
-        "",
-        *release.commits(content.gone),
-        "",
-    ]
-    if content.kept:
-        lines += [
-            "**What stays**: the pipeline's own workflows are not rolled back. They differ from the release here:",
-            "",
-            *release.paths(content.kept),
-            "",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _irreversible(found: Losses) -> list[str]:
-    lines: list[str] = []
-    if found.lost:
-        lines += [
-            f"**What a rollback cannot undo**: {plural(len(found.lost), 'resource')} deleted or replaced since. If the "
-            "release declares them they are made anew, empty; what they held does not come back.",
-            "",
-            *blocks.table(("stack", "what was done", "resource", "applied"), list(map(_row, found.lost)), "resource"),
-        ]
-    elif not found.untold:
-        lines.append("**What a rollback cannot undo**: no plan that was applied since deletes or replaces anything.")
-    for applied in found.untold[:_APPLIES_SHOWN]:
-        lines += [
-            "",
-            f"The ledger has no readable plan of the apply of {code(short(applied.commit))} to {code(applied.stack)} "
-            f"at {minute(applied.at)}: what it destroyed is not known here.",
-        ]
-    more = len(found.untold) - _APPLIES_SHOWN
-    return [*lines, *(["", f"So it is with {plural(more, 'more apply')}."] if more > 0 else [])]
-
-
-def _row(one: Lost) -> str:
-    done = _WORDS.get(one.change.operation, "unknown operation")
-    named = f"{html_code(resource_type(one.change.type))} {html_code(one.change.name)}"
-    return f"| {html_code(one.stack.label)} | {done} | {named} | {minute(one.applied.at)} |"
-
-
-def lines(found: Result) -> list[str]:
-    """The terminal form."""
-    name, to = clip(found.environment), short(found.to)
-    if found.outcome is Outcome.NOTHING:
-        return [f"{name}: its branch has the files of {to} already"]
-    told = {
-        Outcome.PROPOSED: f"{name}: pull request #{found.pull_request} rolls back to {to}",
-        Outcome.WOULD_PROPOSE: f"{name}: would be rolled back to {to}",
-    }[found.outcome]
-    lost = found.losses
-    notes = [f"  {plural(len(lost.lost), 'resource')} deleted or replaced since do not come back"] if lost.lost else []
-    notes += [f"  {plural(len(lost.untold), 'apply')} without a plan on record"] if lost.untold else []
-    return [told, *notes]
-
-
-def as_document(found: Result) -> Mapping[str, Any]:
-    """The JSON form."""
-    return {
-        "format": 1,
-        "environment": found.environment,
-        "outcome": found.outcome.value,
-        "to": found.to,
-        "from": found.taken,
-        "branch": found.branch or None,
-        "head": found.head or None,
-        "pull_request": found.pull_request,
-        "cannot_undo": [
-            {"stack": one.stack.label, "urn": one.change.urn, "operation": one.change.operation.value}
-            for one in found.losses.lost
-        ],
-        "applies_without_a_plan": [{"stack": one.stack, "commit": one.commit} for one in found.losses.untold],
-        "body": found.body or None,
-    }

@@ -6,33 +6,17 @@ nothing is applied.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from gitops.errors import Refused, UsageError
+from gitops.flow import words
 from gitops.flow.plans import values
+from gitops.flow.words import code
 from gitops.model import Outcome, RecordKind
+from gitops.operations.apply.work import BreakGlass, Prepared, Run
 from gitops.operations.judging import Judge
-from gitops.views import wording
-from gitops.views.markdown.blocks import code
-
-if TYPE_CHECKING:
-    from gitops.operations.apply.steps import Prepared, Run
 
 # A digest's first 12 characters are what people are shown; fewer would be a guess.
 _SHORTEST_DIGEST = 12
-
-
-@dataclass(frozen=True, slots=True)
-class BreakGlass:
-    """Why the gate is overridden, and the plans that were read: the first 12 characters of each digest, or more."""
-
-    reason: str
-    plans: tuple[str, ...]
-
-    def covers(self, digest: str) -> bool:
-        """Whether a plan with this digest was named."""
-        return any(digest.startswith(plan) for plan in self.plans)
 
 
 def asked(reason: str | None, plans: Sequence[str], *, dry_run: bool) -> BreakGlass | None:
@@ -58,14 +42,14 @@ def must_be_allowed(judge: Judge, name: str) -> None:
     """Raises Refused unless the environment's rules name this person, before and after the change."""
     names = judge.may_break_glass()
     if name not in names:
-        allowed = f"it may be broken by {wording.listed(names)}" if names else "nobody may break it"
+        allowed = f"it may be broken by {words.listed(names)}" if names else "nobody may break it"
         raise Refused(
             f"{name} may not break the glass of this environment: {allowed}; nothing was touched.",
             hint="`break_glass` in gitops.yaml says who may, in the released commit and in this one.",
         )
 
 
-def must_be_read(glass: BreakGlass, prepared: Sequence["Prepared"]) -> None:
+def must_be_read(glass: BreakGlass, prepared: Sequence[Prepared]) -> None:
     """Raises Refused unless each plan that the gate does not allow is one that was named.
 
     A plan that violates a mandatory policy is none that Pulumi saves, or would apply under the same pack.
@@ -87,7 +71,7 @@ def must_be_read(glass: BreakGlass, prepared: Sequence["Prepared"]) -> None:
         )
 
 
-def announce(run: "Run", ready: "Prepared", glass: BreakGlass) -> None:
+def announce(run: Run, ready: Prepared, glass: BreakGlass) -> None:
     """Tell the code host and the ledger what is about to be overridden, by whom and why. Raises what either raises."""
     overridden = [rule for rule in ready.verdict.rules if rule.outcome is not Outcome.ALLOW]
     by, digest = run.context.holder.name, ready.plan.plan_digest

@@ -1,10 +1,9 @@
-"""`gitops up`: apply a commit of an environment branch, exactly as it was reviewed or not at all.
+"""Apply a commit of an environment branch, exactly as it was reviewed or not at all.
 
 All stacks that have something to apply are leased, previewed and judged before the first of them is touched. Then
 each is applied, verified and recorded, in the order of what reads from what.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,35 +11,28 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-import click
-
 from gitops.adapters.system import scratch
 from gitops.config.settings import Config, Environment
 from gitops.context import Context
-from gitops.errors import GitOpsError, NotVerified, Refused, Waiting
+from gitops.errors import Refused, Waiting
+from gitops.flow import words
 from gitops.flow.gate import judgement
-from gitops.flow.impact import shards
 from gitops.flow.leases import lease
-from gitops.flow.ledger import chain as records
 from gitops.flow.plans import values
-from gitops.model import Check, Outcome, Plan, Record, RecordKind, Stack, Verdict
+from gitops.model import Check, History, Outcome, Plan, Record, RecordKind, Stack, Verdict
 from gitops.operations.apply import break_glass, steps
-from gitops.operations.apply.break_glass import BreakGlass
-from gitops.operations.apply.steps import Prepared, Run
+from gitops.operations.apply.work import BreakGlass, Prepared, Run
 from gitops.operations.judging import Judge
 from gitops.operations.leasing.holding import Held, hold
 from gitops.operations.program import (
     checked_out,
     contains,
-    current_branch,
     named,
     newest,
     side_by_side,
     standing_release,
 )
 from gitops.operations.progress import print_view, tell
-from gitops.verbs.options import WAIT
-from gitops.views import wording
 from gitops.views.terminal import screen
 
 # Clocks of machines that keep time differ by less.
@@ -133,7 +125,7 @@ class _Work:
 
     run: Run
     held: Mapping[Stack, Held]
-    history: records.History
+    history: History
     scratch: Path
     applied: list[Stack] = field(default_factory=list)
 
@@ -193,7 +185,7 @@ def _must_be_leased(
     return found
 
 
-def _must_be_foreseen(run: Run, stacks: Collection[Stack], history: records.History) -> None:
+def _must_be_foreseen(run: Run, stacks: Collection[Stack], history: History) -> None:
     """What can be said before any program runs. Raises Refused or Waiting."""
     if run.glass:
         return
@@ -225,14 +217,14 @@ def _stop_unless_allowed(
         for stack, verdict in refused.items():
             digest = {"plan_digest": digests[stack]} if stack in digests else {}
             run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), **digest})
-    before = wording.listed([stack.label for stack in applied])
+    before = words.listed([stack.label for stack in applied])
     raise Refused(
         f"Not applied, {f'after {before} was' if before else 'nothing was touched'}: {stop.reasons}.",
         hint="Preview the change again, have that plan approved, and run `gitops up` again.",
     )
 
 
-def _needless(run: Run, stacks: Iterable[Stack], history: records.History) -> dict[Stack, StackResult]:
+def _needless(run: Run, stacks: Iterable[Stack], history: History) -> dict[Stack, StackResult]:
     """The stacks that have nothing to apply: released already, or at a later commit of the branch."""
     context, commit = run.context, run.program.commit
     found: dict[Stack, StackResult] = {}
@@ -247,7 +239,7 @@ def _needless(run: Run, stacks: Iterable[Stack], history: records.History) -> di
     return found
 
 
-def _verify(run: Run, lease: Held, applied: Record, history: records.History) -> StackResult:
+def _verify(run: Run, lease: Held, applied: Record, history: History) -> StackResult:
     """What an earlier run has applied, verified; a dry run ends before that.
 
     The ledger's word that it is applied lets no program run: whoever may write there need not be an approver. Windows,
@@ -292,94 +284,3 @@ def _target(context: Context, request: Request) -> tuple[Config, Environment, st
         )
     settings = context.config(commit)
     return settings, settings.environment(environment.name), commit
-
-
-def as_document(results: tuple[StackResult, ...]) -> dict[str, object]:
-    """The JSON form."""
-    return {
-        "format": 1,
-        "outcome": "done",
-        "stacks": [
-            {
-                "stack": one.stack.label,
-                "result": one.done.value,
-                "plan_digest": one.plan.plan_digest if one.plan else None,
-                "changes": values.pack(one.plan.changes) if one.plan else [],
-                "checks": values.pack(one.checks),
-            }
-            for one in results
-        ],
-    }
-
-
-def _as_failure(error: GitOpsError) -> dict[str, object]:
-    """The JSON form of an end that is none: the exit code tells the same."""
-    outcome = {Refused.exit_code: "refused", Waiting.exit_code: "waiting"}.get(error.exit_code, "failed")
-    told = {"format": 1, "outcome": outcome, "message": error.message, "hint": error.hint, "stacks": []}
-    return {**told, "drift": list(error.drift)} if isinstance(error, NotVerified) else told
-
-
-@click.command("up", short_help="Apply what was reviewed, exactly.")
-@click.argument("stacks", nargs=-1, metavar="[STACK]...")
-@click.option("--environment", metavar="NAME", help="Default: the environment that follows the current branch.")
-@click.option("--commit", metavar="COMMIT", help="A commit of the environment's branch. Default: the branch's newest.")
-@WAIT
-@click.option("--leg", metavar="JSON", help="Stacks as `gitops matrix` gives them to one machine: a list of names.")
-@click.option("--dry-run", is_flag=True, help="Do everything up to the apply, and stop there.")
-@click.option("--break-glass", "reason", metavar="REASON", help="Apply past the gate: announced, recorded.")
-@click.option("--plan", "plans", multiple=True, metavar="DIGEST", help="With --break-glass: the plan that you read.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-@click.pass_obj
-def command(
-    context: Context,
-    /,
-    stacks: tuple[str, ...],
-    environment: str | None,
-    commit: str | None,
-    wait: int,
-    leg: str | None,
-    dry_run: bool,
-    reason: str | None,
-    plans: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Apply a commit of an environment branch: exactly what was reviewed, or nothing.
-
-    Under each stack's lease: preview, compare with the reviewed plan, apply that plan, verify, record. A plan that
-    differs is refused with what differs, and nothing is touched. What is applied and not verified yet is verified, and
-    not applied again.
-
-    \b
-    gitops up                        the environment that follows the current branch
-    gitops up --environment prod     another one
-    gitops up --dry-run              stop before the apply
-
-    In an emergency, past the gate: read the plan, then apply exactly that one. Everybody is told.
-
-    \b
-    gitops up --dry-run --break-glass "the shop is down"
-    gitops up --break-glass "the shop is down" --plan 4f0c2a9e13b7
-    """
-    branch = None if environment else current_branch(context)
-    glass = break_glass.asked(reason, plans, dry_run=dry_run)
-    try:
-        chosen = shards.chosen(stacks, leg)
-        results = up(context, Request(environment, branch, commit, chosen, dry_run, wait, glass))
-    except GitOpsError as error:
-        if as_json:
-            click.echo(json.dumps(_as_failure(error), indent=2))
-        raise
-    if as_json:
-        click.echo(json.dumps(as_document(results), indent=2))
-        return
-    for one in results:
-        if one.done is Done.WOULD_APPLY and one.plan:
-            print_view(screen.plan(one.plan))
-        click.echo(f"{one.stack.label}: {one.done.value}{_counted(one)}")
-
-
-def _counted(result: StackResult) -> str:
-    if result.plan is None:
-        return " (verified; nothing was applied)" if result.done is Done.RELEASED else ""
-    changes = result.plan.changes
-    return f" ({wording.done(changes) if result.done is Done.RELEASED else wording.tally(changes) or 'no changes'})"

@@ -2,24 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gitops.adapters.system.interrupts import noted
-from gitops.config.settings import Environment
-from gitops.context import Context, Ledger
 from gitops.errors import EngineFailed, EngineKilled, Failed, GitFailed, NotVerified, Refused
-from gitops.flow.gate import judgement
-from gitops.flow.ledger import chain as records
 from gitops.flow.plans import attribution, values, verification
 from gitops.flow.plans.compare import compare
 from gitops.flow.plans.policies import Packs
-from gitops.model import Check, Plan, PlanDifference, Record, RecordKind, Stack, Verdict
-from gitops.operations.apply.break_glass import BreakGlass
-from gitops.operations.judging import Judge
+from gitops.model import Check, History, Plan, PlanDifference, Query, Record, RecordKind, Stack
+from gitops.operations.apply.work import Prepared, Ready, Run, Work
 from gitops.operations.leasing.holding import Held
-from gitops.operations.program import Program, must_have_its_state
+from gitops.operations.program import must_have_its_state
 from gitops.operations.progress import print_view, progress_of, tell
 from gitops.operations.recovery import one_stack
 from gitops.ports import RunnablePack, SavedPlan
@@ -27,74 +20,7 @@ from gitops.views.terminal import drift as drifted
 from gitops.views.terminal import screen
 
 
-@dataclass(frozen=True)
-class Work:
-    """What applying needs, whoever allowed it: where, and who writes the records."""
-
-    context: Context
-    environment: Environment
-    ledger: Ledger
-    program: Program
-
-    @property
-    def commit(self) -> str:
-        """The commit that records are about."""
-        return self.program.commit
-
-    def make(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> Record:
-        """A record of this run, not in the ledger yet."""
-        author = records.Author(self.context.holder.name, self.environment.name)
-        return records.make(kind, author, stack, self.commit, self.context.clock.now(), body)
-
-    def record(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> None:
-        """Append a record that needs no lease: it tells what was not done."""
-        self.ledger.append(self.make(kind, stack, body))
-
-    def way_on(self, *, drifted: bool) -> str:
-        """What to do about a check that does not pass. An approval is used up by its apply."""
-        if drifted:
-            return (
-                "It is not applied again. Open another pull request that affects the stack: its plan takes the "
-                "difference back, or change the program so that it leaves it alone; see docs/drift.md."
-            )
-        return (
-            "Nothing is promoted from it. Run the same command again to verify it once more, which applies nothing; "
-            "or mend it with another change."
-        )
-
-
-@dataclass(frozen=True)
-class Run(Work):
-    """What every step of one `up` needs."""
-
-    judge: Judge
-    dry_run: bool
-    glass: BreakGlass | None
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A stack that is ready to be applied; `saved` is Pulumi's plan."""
-
-    lease: Held
-    plan: Plan
-    saved: SavedPlan
-
-    @property
-    def stack(self) -> Stack:
-        """The stack."""
-        return self.plan.stack
-
-
-@dataclass(frozen=True)
-class Prepared(Ready):
-    """The same, as far as its verdict allows it."""
-
-    verdict: Verdict
-    evidence: judgement.Evidence
-
-
-def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> Prepared:
+def prepare(run: Run, lease: Held, history: History, scratch: Path) -> Prepared:
     """Settle what an earlier run left, preview, and judge. Changes no infrastructure. Raises EngineFailed."""
     stack = lease.stack
     if lease.taken_over or one_stack.cut_off(history, stack):
@@ -112,7 +38,7 @@ def prepare(run: Run, lease: Held, history: records.History, scratch: Path) -> P
     return Prepared(lease, fresh, saved, verdict, evidence)
 
 
-def show(run: Run, prepared: Prepared, history: records.History) -> None:
+def show(run: Run, prepared: Prepared, history: History) -> None:
     """The verdict, and where the plan is not the reviewed one, how it differs and who moved it."""
     print_view(screen.verdict(prepared.verdict))
     approved = prepared.evidence.approved
@@ -123,14 +49,14 @@ def show(run: Run, prepared: Prepared, history: records.History) -> None:
 
 
 def _movers(
-    run: Run, differs: PlanDifference, plans: tuple[Plan, Plan], history: records.History
+    run: Run, differs: PlanDifference, plans: tuple[Plan, Plan], history: History
 ) -> tuple[attribution.Mover, ...]:
     """Who moved what between the two plans, as far as the ledger and Git tell."""
     approved, fresh = plans
     config_file = run.program.snapshot.project_of(fresh.stack).config_files[fresh.stack.name]
     touched = attribution.paths(differs, config_file)
     commits = run.context.repository.commits_touching(touched, approved.created_at, run.program.commit)
-    applies = records.Query(stack=fresh.stack.label, kinds=attribution.KINDS, since=approved.created_at)
+    applies = Query(stack=fresh.stack.label, kinds=attribution.KINDS, since=approved.created_at)
     return attribution.movers(differs, plans, history.select(applies, oldest_first=True), commits)
 
 
@@ -155,13 +81,13 @@ def apply(run: Work, ready: Ready) -> tuple[Check, ...]:
     return _verified(run, ready.lease, ready.saved.packs, ready.plan.plan_digest)
 
 
-def applied_before(run: Work, stack: Stack, history: records.History) -> Record | None:
+def applied_before(run: Work, stack: Stack, history: History) -> Record | None:
     """What tells that this commit is applied to the stack already, and not verified."""
     found = history.unverified(stack)
     return found if found is not None and found.commit == run.commit else None
 
 
-def verify_again(run: Work, lease: Held, applied: Record, history: records.History) -> tuple[Check, ...]:
+def verify_again(run: Work, lease: Held, applied: Record, history: History) -> tuple[Check, ...]:
     """Verify what is recorded as applied, and record that; nothing is applied. Raises as `apply` does.
 
     It changes nothing, so whether its program may run is all that has to be asked before.
@@ -212,7 +138,7 @@ def preview(run: Work, stack: Stack, packs: Packs, saved: SavedPlan) -> Plan:
 def settle(
     run: Work,
     lease: Held,
-    history: records.History,
+    history: History,
     *,
     look_only: bool = False,
     told: Mapping[str, str] | None = None,

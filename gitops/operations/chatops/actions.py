@@ -15,16 +15,15 @@ from gitops.flow.gate import judgement, rules
 from gitops.flow.impact.discovery import take_snapshot
 from gitops.flow.leases import lease
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History, Query
-from gitops.model import Lease, Outcome, Plan, PullRequest, RecordKind, Stack
+from gitops.flow.ledger.history import latest_plan, plan_for
+from gitops.flow.words import code, plural, short
+from gitops.model import History, Lease, Outcome, Plan, PullRequest, Query, RecordKind, Stack
 from gitops.operations import explain as explaining
 from gitops.operations.program import fetched, named
 from gitops.operations.releases.proposals import PREVIEW
 from gitops.ports import LeaseMoved
 from gitops.views.markdown import chatops
-from gitops.views.markdown.blocks import code
 from gitops.views.markdown.chatops import address
-from gitops.views.wording import plural, short
 
 APPLY, ROLLBACK = "apply.yml", "rollback.yml"
 
@@ -115,7 +114,7 @@ def _approve_destroy(one: Asked) -> Answer:
     history = one.context.ledger().history()
     wanted = _destructive(one, history)
     for plan in wanted:
-        shown = history.latest_plan(plan.stack, one.request.number, one.event.comment.at)
+        shown = latest_plan(history, plan.stack, one.request.number, one.event.comment.at)
         if shown is None or (shown.commit, shown.plan_digest) != (plan.commit, plan.plan_digest):
             raise Refused(
                 f"The plan of {plan.stack.label} changed: {short(plan.plan_digest)} was not shown yet when you wrote.",
@@ -134,7 +133,7 @@ def _destructive(one: Asked, history: History) -> list[Plan]:
     of_head = Query(kinds=(RecordKind.PLAN,), commit=head, shown_on=number)
     labels = sorted({record.stack for record in history.select(of_head)})
     stacks = [Stack(project, name) for project, _, name in (label.rpartition("/") for label in labels)]
-    plans = [plan for stack in stacks if (plan := history.plan_for(stack, head, number))]
+    plans = [plan for stack in stacks if (plan := plan_for(history, stack, head, number))]
     if not plans:
         raise Refused(f"No plan of {short(head)} is shown yet.", hint="Wait for the preview, and look at it first.")
     found = [plan for plan in plans if any(map(rules.may_destroy, plan.changes))]

@@ -1,25 +1,19 @@
-"""`gitops command`: do what a comment on a pull request asks for, if its author may, and answer in the thread."""
+"""Do what a comment on a pull request asks for, if its author may, and answer in the thread."""
 
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 
-import click
-
-from gitops.adapters.ci.github import event as events
 from gitops.adapters.ci.github.event import CommentEvent
 from gitops.context import Context
-from gitops.errors import CodeHostFailed, GitOpsError, UsageError
+from gitops.errors import CodeHostFailed, GitOpsError
 from gitops.flow import chatops as commands
 from gitops.flow.chatops import Answer, Command, Ending, Misunderstood, Verb
 from gitops.flow.gate.judgement import barred
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History, Query
-from gitops.model import RecordKind
+from gitops.model import History, Query, RecordKind
 from gitops.operations.chatops import actions
 from gitops.operations.chatops.actions import Asked
 from gitops.views.markdown import chatops
-from gitops.views.wording import visible
 
 EVENT = "GITHUB_EVENT_PATH"
 # No clock of a machine is further from the code host's than that.
@@ -141,20 +135,3 @@ def _record(one: Asked, answer: Answer) -> None:
 
 def _say(context: Context, event: CommentEvent, answer: Answer) -> None:
     context.host.comment(event.number, chatops.marker(event.comment), chatops.render(answer, event.comment))
-
-
-@click.command("command", short_help="Do what a comment on a pull request asks for.")
-@click.pass_obj
-def command(context: Context, /) -> None:
-    """Do what a comment such as `/gitops explain` asks for, if its author may, and answer in the thread.
-
-    For a workflow that `on: issue_comment` starts: the comment is read from the event's file, never from an argument.
-    What the commands are, and who may: docs/chatops.md.
-
-    \b
-    GITHUB_EVENT_PATH=event.json gitops command
-    """
-    place = context.environment.get(EVENT)
-    if not place:
-        raise UsageError(f"{EVENT} names no file.", hint="This is for a workflow that `on: issue_comment` starts.")
-    click.echo(visible(obey(context, events.parse(Path(place).read_bytes()))))

@@ -10,8 +10,7 @@ from gitops.adapters.system.interrupts import noted
 from gitops.context import Context, Ledger
 from gitops.errors import Failed, GitFailed, RemoteUnreachable
 from gitops.flow.leases import lease as leases
-from gitops.flow.ledger.chain import Query
-from gitops.model import Lease, Record, Stack
+from gitops.model import Lease, Query, Record, Stack
 from gitops.operations.leasing.wait_queue import Wanted, take
 from gitops.ports import LeaseMoved, Renewal
 

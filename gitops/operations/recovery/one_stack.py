@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gitops.flow.leases.lease import GRACE
-from gitops.flow.ledger.chain import History
-from gitops.model import CutOff, Record, RecordKind, Stack
+from gitops.model import CutOff, History, Record, RecordKind, Stack
 from gitops.operations.leasing.holding import Held
 
 _STARTS = (RecordKind.APPLY_STARTED, RecordKind.DESTROY_STARTED)

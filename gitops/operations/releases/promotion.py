@@ -1,25 +1,22 @@
-"""`gitops promote`: carry the newest release of one environment to the next, as a pull request with its evidence."""
+"""Carry the newest release of one environment to the next, as a pull request with its evidence."""
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-
-import click
 
 from gitops.adapters.git import objects
 from gitops.config.settings import Environment
 from gitops.context import Context
-from gitops.errors import UsageError, Waiting
-from gitops.flow.ledger.chain import History
+from gitops.errors import UsageError
 from gitops.flow.releases import promotion as flow
 from gitops.flow.releases import release as flow_release
 from gitops.flow.releases.promotion import Content, Outcome, Promotion
 from gitops.flow.releases.release import Release, Rollback
+from gitops.flow.words import short
+from gitops.model import History
+from gitops.operations.affected import find_affected
 from gitops.operations.program import contains, fetched
 from gitops.operations.releases import releases
 from gitops.operations.releases.proposals import Proposal, propose, standing
-from gitops.verbs.affected import find_affected
-from gitops.views.wording import listed, short
+from gitops.views.markdown import promotion
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +74,8 @@ class _Search:
             flow.branch_of(self.to.name),
             self.to.branch,
             head,
-            flow.title(self.to.name, found),
-            flow.body(self.to, found, content, reasons, self.context.clock.now()),
+            promotion.title(self.to.name, found),
+            promotion.body(self.to, found, content, reasons, self.context.clock.now()),
         )
         made = replace(
             nothing,
@@ -178,39 +175,3 @@ class _Search:
     def _is_ours(self, commit: str, source: str) -> bool:
         """Whether a promotion put it there: a commit of the environment before, or one with exactly its files."""
         return self._contains(source, commit) or self._contains(source, releases.promoted(self.context, commit))
-
-
-@click.command("promote", short_help="Carry a release to the next environment, as a pull request.")
-@click.argument("environment", required=False, metavar="[ENVIRONMENT]")
-@click.option("--dry-run", is_flag=True, help="Say what would be proposed; push and open nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the pull requests' texts.")
-@click.pass_obj
-def command(context: Context, /, environment: str | None, dry_run: bool, as_json: bool) -> None:
-    """Open a pull request into an environment with the newest release of the one before it, or bring it up to date.
-
-    A release is a commit at which every stack was applied and verified. The text has the evidence: checks, soak so
-    far, what is in it, what it touches. Nothing is merged and nothing applied: reviewers and the gate decide as always.
-    Without an ENVIRONMENT, each that has one before it.
-
-    \b
-    gitops promote prod
-    gitops promote --dry-run
-    """
-    found = promote(context, Request(environment, dry_run))
-    if as_json:
-        click.echo(json.dumps(flow.as_document(found), indent=2))
-    else:
-        click.echo("\n".join(_shown(found, dry_run)))
-    waiting = [one for one in found if one.outcome is Outcome.WAITING]
-    if waiting and not any(one.outcome in (Outcome.PROPOSED, Outcome.WOULD_PROPOSE) for one in found):
-        raise Waiting(
-            f"Nothing to promote yet to {listed([one.environment for one in waiting])}.",
-            hint="Each reason is above; `gitops status` shows where the environments stand.",
-        )
-
-
-def _shown(found: Iterable[Promotion], dry_run: bool) -> list[str]:
-    shown: list[str] = []
-    for one in found:
-        shown += [*flow.lines(one), *(["", one.body] if dry_run and one.body else [])]
-    return shown

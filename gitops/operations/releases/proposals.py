@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from gitops.context import Context
 from gitops.errors import Failed, Refused, RemoteUnreachable, Waiting
-from gitops.flow.ledger.chain import History, Query
-from gitops.model import RecordKind
+from gitops.model import History, Query, RecordKind
 
 PREVIEW = "preview.yml"
 

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator
 from gitops.adapters.git import objects
 from gitops.context import Context
 from gitops.errors import ConfigError, GitFailed, UsageError
-from gitops.flow.ledger.chain import History, Query
 from gitops.flow.releases.release import Release, release_at, rollbacks
-from gitops.model import RecordKind, Stack
+from gitops.model import History, Query, RecordKind, Stack
 from gitops.operations import program
 from gitops.operations.program import contains
 

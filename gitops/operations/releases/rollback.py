@@ -1,28 +1,25 @@
-"""`gitops rollback`: give an environment the files of an earlier release again, by a pull request like any other."""
+"""Give an environment the files of an earlier release again, by a pull request like any other."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-
-import click
 
 from gitops.adapters.git import objects
 from gitops.config.settings import Environment
 from gitops.context import Context
 from gitops.errors import GitFailed, Refused, UsageError
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History
 from gitops.flow.releases import release as flow_release
 from gitops.flow.releases import rollback as flow
 from gitops.flow.releases.release import Release
 from gitops.flow.releases.rollback import Content, Outcome, Result
-from gitops.model import RecordKind
+from gitops.flow.words import listed, short
+from gitops.model import History, RecordKind
 from gitops.operations.program import contains, fetched
 from gitops.operations.releases import releases
 from gitops.operations.releases.proposals import Proposal, propose, standing
-from gitops.views.wording import listed, short
+from gitops.views.markdown import rollback as rollback_text
 
 _SHOWN = 5
 _LOGIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
@@ -81,10 +78,12 @@ class _Rollback:
         found = replace(
             found, outcome=Outcome.WOULD_PROPOSE, branch=branch, head=head, losses=flow.losses(self.history, to)
         )
-        found = replace(found, body=flow.body(found, to, self._content(to, files), self.by))
+        found = replace(found, body=rollback_text.body(found, to, self._content(to, files), self.by))
         if request.dry_run:
             return found
-        proposal = Proposal(branch, self.environment.branch, head, flow.title(self.environment.name, to), found.body)
+        proposal = Proposal(
+            branch, self.environment.branch, head, rollback_text.title(self.environment.name, to), found.body
+        )
         number = propose(self.context, self.history, proposal, self._is_ours)
         self._record(to, head, number)
         return replace(found, outcome=Outcome.PROPOSED, pull_request=number)
@@ -169,30 +168,3 @@ class _Rollback:
         for stack in sorted(to.records):
             now = self.context.clock.now()
             self.context.ledger().append(records.make(RecordKind.ROLLBACK, author, stack, self.tip, now, said))
-
-
-@click.command("rollback", short_help="Return to an earlier release, by pull request.")
-@click.argument("environment", metavar="ENVIRONMENT")
-@click.option("--to", default="", metavar="COMMIT", help="A release of it. Default: the one before the present one.")
-@click.option(
-    "--asked-by", default="", metavar="LOGIN", help="Who asked, where that is not you: not an approver either."
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be proposed; push, open and record nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the pull request's text.")
-@click.pass_obj
-def command(context: Context, /, environment: str, to: str, asked_by: str, dry_run: bool, as_json: bool) -> None:
-    """Propose to give an environment the files of an earlier release again.
-
-    One commit on top of its branch, as a pull request: previewed against what is live today, reviewed, approved and
-    applied by the same gates as any other. The text says what it takes back, and what nobody can.
-
-    \b
-    gitops rollback prod
-    gitops rollback prod --to 1a2b3c4d
-    gitops rollback prod --dry-run
-    """
-    found = rollback(context, Request(environment, to, dry_run, asked_by))
-    if as_json:
-        click.echo(json.dumps(flow.as_document(found), indent=2))
-        return
-    click.echo("\n".join([*flow.lines(found), *(["", found.body] if dry_run and found.body else [])]))

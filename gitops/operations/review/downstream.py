@@ -4,16 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gitops.adapters.pulumi import deployments
 from gitops.errors import ConfigError, EngineFailed, Interrupted, Waiting
-from gitops.flow.ledger.chain import History
 from gitops.flow.plans import downstream as flow
-from gitops.flow.plans.downstream import Downstream
-from gitops.model import Plan, Stack
+from gitops.model import Downstream, History, Plan, Stack, StackReview
 from gitops.operations.program import Program, side_by_side
 from gitops.operations.progress import tell, tell_free_text
 from gitops.operations.undisturbed import Undisturbed
 from gitops.ports import Upstream
-from gitops.views.markdown.review_comment import StackReview
 
 
 @dataclass
@@ -48,7 +46,7 @@ class _Looking:
         unknown: tuple[str, ...] = ()
         try:
             unknown = tuple(
-                f"{one.stack.label} {name}" for one in upstream for name in flow.unknown_outputs(one.outputs)
+                f"{one.stack.label} {name}" for one in upstream for name in deployments.unknown_outputs(one.outputs)
             )
             packs = self.program.runnable(self.program.packs(stack, self.environment, self.history))
             folder = self.program.project_folder(stack)

@@ -1,20 +1,19 @@
 """Where a review is read: the pull request's comment, the job's summary; and its plans' place, the ledger."""
 
-import os
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from gitops.adapters.ci.github.job import tell_job
 from gitops.context import Context
 from gitops.errors import Failed, Refused
 from gitops.flow.ledger import chain as records
+from gitops.flow.ledger.history import plan_for
 from gitops.flow.plans import plan as plans
-from gitops.model import Plan, RecordKind
+from gitops.model import History, Plan, PreviewFailure, RecordKind, Review
 from gitops.views.markdown import review_comment as comments
-from gitops.views.markdown.review_comment import PreviewFailure, Review
 
 
-def publish(context: Context, history: records.History, review: Review, number: int) -> str:
+def publish(context: Context, history: History, review: Review, number: int) -> str:
     """Show the review on its pull request, then keep each plan, unless the ledger's newest for this head is that one.
 
     Returns the comment's text. Raises CodeHostFailed, RemoteUnreachable.
@@ -31,9 +30,9 @@ def publish(context: Context, history: records.History, review: Review, number: 
     return text
 
 
-def _is_kept(history: records.History, plan: Plan, shown_on: int) -> bool:
+def _is_kept(history: History, plan: Plan, shown_on: int) -> bool:
     try:
-        known = history.plan_for(plan.stack, plan.commit, shown_on)
+        known = plan_for(history, plan.stack, plan.commit, shown_on)
     except Refused:
         return False
     # Computed from something else, or later, it takes the place of the one before: `gate.plan_age` and approvals of
@@ -50,14 +49,6 @@ def write_step_summary(review: Review) -> None:
     tell_job("GITHUB_STEP_SUMMARY", lambda: comments.render(review, comments.STEP_SUMMARY_LIMIT))
 
 
-def tell_job(variable: str, text: Callable[[], str]) -> None:
-    """Add to the file that a job of GitHub Actions names by that variable; outside of one, nothing is asked for."""
-    target = os.environ.get(variable)
-    if target:
-        with Path(target).open("a", encoding="utf-8") as told:
-            told.write(text())
-
-
 def write_file(what: str, file: Path, content: bytes) -> None:
     """Write what somebody asked for to the file that they named. Raises Failed where that cannot be."""
     try:
@@ -67,13 +58,6 @@ def write_file(what: str, file: Path, content: bytes) -> None:
             f"Could not write the {what} to {file}: {error.strerror}.",
             hint="Name another file, or make room, and run the same command again.",
         ) from error
-
-
-def address_of_run(environment: Mapping[str, str]) -> str:
-    """Where the page of this workflow run is, which has the whole report; empty outside of one."""
-    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    server, repository, run = (environment.get(name, "") for name in names)
-    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else ""
 
 
 def end(review: Review) -> None:

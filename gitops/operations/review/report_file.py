@@ -4,9 +4,8 @@ from itertools import islice
 from pathlib import Path
 
 from gitops.context import Context
-from gitops.flow.ledger.chain import Query
+from gitops.model import Query, Review
 from gitops.operations.review import publishing
-from gitops.views.markdown.review_comment import Review
 
 
 def write(context: Context, review: Review, file: Path) -> None:

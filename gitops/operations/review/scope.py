@@ -10,11 +10,10 @@ from gitops.config.settings import Config, Environment
 from gitops.context import Context, require_environment
 from gitops.errors import ConfigError
 from gitops.flow.impact.discovery import Snapshot, take_snapshot
-from gitops.flow.ledger.chain import History
-from gitops.model import AffectedStack, Reason, ReasonKind, Stack
+from gitops.model import AffectedStack, History, Reason, ReasonKind, Stack
+from gitops.operations.affected import default_base, find_affected
 from gitops.operations.judging import must_be_readable
 from gitops.operations.program import standing_release
-from gitops.verbs.affected import default_base, find_affected
 
 # An apply brings a stack to the whole commit, so what was merged before and never released is part of its plan.
 _UNRELEASED = Reason(ReasonKind.UNRELEASED, "", "earlier changes of the target branch are not released yet")

@@ -1,4 +1,4 @@
-"""`gitops review-stack down` and `sweep`: destroy what pull requests do not need any more."""
+"""Destroy what pull requests do not need any more."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,17 +8,15 @@ from enum import StrEnum
 
 from gitops.adapters.system.interrupts import noted
 from gitops.errors import EngineFailed, EngineKilled, Failed, GitFailed, GitOpsError, Interrupted
-from gitops.flow.ledger.chain import History
 from gitops.flow.plans import values
 from gitops.flow.review_stacks import Use, standing, uses, why_swept
-from gitops.model import RecordKind, Stack
+from gitops.model import Gone, History, RecordKind, Stack
 from gitops.operations.apply import steps
-from gitops.operations.apply.steps import Work
+from gitops.operations.apply.work import Work
 from gitops.operations.leasing.holding import Held, hold
 from gitops.operations.progress import progress_of, tell
 from gitops.operations.recovery import one_stack
 from gitops.operations.review_stacks.site import Site, settled_by_hand, tell_host
-from gitops.views.markdown import review_stack_comment as comments
 
 
 class Done(StrEnum):
@@ -155,7 +153,7 @@ class _Sweeping:
             self._settle(work, lease, history)
             _destroy(work, lease, reason)
             if use is not None:  # nobody wants to hear of a stack that nobody knows
-                gone = comments.Gone(stack.label, context.clock.now(), reason, self.site.review.label)
+                gone = Gone(stack.label, context.clock.now(), reason, self.site.review.label)
                 tell_host(self.site, number, gone)
         return Result(stack, Done.DESTROYED, reason)
 

@@ -10,7 +10,7 @@ from gitops.context import Context
 from gitops.errors import ConfigError, EngineFailed, GitOpsError, Interrupted, UsageError
 from gitops.flow.impact.discovery import Snapshot, take_snapshot
 from gitops.flow.review_stacks import copy_of, with_copy
-from gitops.model import Stack
+from gitops.model import Gone, NotRaised, Stack
 from gitops.operations.program import Program, checked_out, fetched
 from gitops.operations.progress import tell
 from gitops.views.markdown import review_stack_comment as comments
@@ -95,7 +95,7 @@ def _model(snapshot: Snapshot, review: ReviewStacks) -> Stack:
     return found[0]
 
 
-def tell_host(site: Site, number: int, told: comments.NotRaised | comments.Gone) -> None:
+def tell_host(site: Site, number: int, told: NotRaised | Gone) -> None:
     """Tell it on the pull request; where that fails, only here: what happened has an end of its own already."""
     try:
         site.context.host.comment(number, comments.MARKER, comments.render(told))

@@ -1,4 +1,4 @@
-"""`gitops review-stack up`: make a pull request's own stack, or bring it to the pull request's newest head."""
+"""Make a pull request's own stack, or bring it to the pull request's newest head."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from gitops.adapters.system import scratch
 from gitops.config.review_stacks import name_of, number_of
 from gitops.context import Context
 from gitops.errors import EngineFailed, GitOpsError, Interrupted, Refused, Waiting
+from gitops.flow import words
 from gitops.flow.gate import rules
-from gitops.flow.ledger.chain import History
 from gitops.flow.plans import values
 from gitops.flow.review_stacks import standing, uses
-from gitops.model import Check, Outcome, Plan, PullRequest, RecordKind, Stack, Verdict
+from gitops.model import Check, History, NotRaised, Outcome, Plan, PullRequest, Raised, RecordKind, Stack, Verdict
 from gitops.operations.apply import steps
-from gitops.operations.apply.steps import Ready, Work
+from gitops.operations.apply.work import Ready, Work
 from gitops.operations.leasing.holding import Held, hold
 from gitops.operations.program import Program
 from gitops.operations.progress import print_view, tell
@@ -77,7 +77,7 @@ def up(context: Context, number: int, wait: int) -> Result:
         raise
     except GitOpsError as error:
         messages = (error.message, *(error.details if isinstance(error, EngineFailed) else ()))
-        tell_host(site, number, comments.NotRaised(site.stack(number).label, request.head, messages, error.hint))
+        tell_host(site, number, NotRaised(site.stack(number).label, request.head, messages, error.hint))
         raise
     context.host.comment(number, comments.MARKER, comments.render(_as_comment(site, request, result)))
     return result
@@ -104,7 +104,7 @@ def _must_be_entitled(context: Context, site: Site, request: PullRequest) -> Non
     name = f"Pull request #{request.number}"
     if request.base != site.held_by.branch:
         raise Refused(
-            f"{name} goes into {wording.visible(request.base)}, and review stacks are like {site.model.label}, "
+            f"{name} goes into {words.visible(request.base)}, and review stacks are like {site.model.label}, "
             f"which follows {site.held_by.branch}."
         )
     if request.closed or request.merged_as:
@@ -116,7 +116,7 @@ def _must_be_entitled(context: Context, site: Site, request: PullRequest) -> Non
         )
     if not context.host.may_write(request.author):
         raise Refused(
-            f"{name} is by {wording.visible(request.author)}, who may not push to this repository.",
+            f"{name} is by {words.visible(request.author)}, who may not push to this repository.",
             hint="Its program would run with credentials. Somebody who may push opens a pull request with it.",
         )
     refs = context.git.remote_refs("refs/heads/*")
@@ -143,7 +143,7 @@ def _must_have_room(site: Site, program: Program, number: int, history: History)
     others = sorted(there - {number})
     in_backend = name_of(number) in backend
     if not in_backend and len(others) >= site.review.most:
-        named = wording.listed([f"{name_of(one)} (#{one})" for one in others])
+        named = words.listed([f"{name_of(one)} (#{one})" for one in others])
         raise Waiting(
             f"There are {len(others)} review stacks, and at most {site.review.most} may be at once: {named}.",
             hint="Close one of their pull requests or take its label off, and run the same command again.",
@@ -176,8 +176,8 @@ def _settle(work: _Up, lease: Held, history: History) -> None:
         steps.settle(work, lease, history)
 
 
-def _as_comment(site: Site, request: PullRequest, result: Result) -> comments.Raised:
-    return comments.Raised(
+def _as_comment(site: Site, request: PullRequest, result: Result) -> Raised:
+    return Raised(
         stack=result.stack.label,
         head=request.head,
         base=request.base,

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from gitops.flow.plans.plan import STACK_TYPE
-from gitops.model import ResourceChange, ResourceGraph, ResourceNode
-from gitops.views import wording
-from gitops.views.wording import Weight
+from gitops.model import ResourceChange, ResourceGraph, ResourceNode, Weight, by_weight, weight_of
 
 WIDTH, HEIGHT = 200, 46
 """Of a box, in pixels."""
@@ -80,8 +78,8 @@ def draw(graph: ResourceGraph, changes: Iterable[ResourceChange]) -> Drawing | N
     Bookkeeping is no change here. None where nothing is changed, or nothing is known of how resources depend.
     """
     changed: dict[str, ResourceChange] = {}
-    for change in wording.ordered(changes):
-        if wording.weight(change) is not Weight.BOOKKEEPING and change.type != STACK_TYPE:
+    for change in by_weight(changes):
+        if weight_of(change) is not Weight.BOOKKEEPING and change.type != STACK_TYPE:
             changed.setdefault(change.urn, change)
     resources = sorted(graph.resources, key=lambda one: one.urn)
     nodes = {one.urn: one for one in resources if _is_drawn(one.urn, changed)}

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gitops.flow.words import LINE_LIMIT, clip, plural, short
 from gitops.model import Outcome, Record, RecordKind
-from gitops.views import wording
-from gitops.views.wording import clip, plural, short
 
 _TONES = {
     RecordKind.RELEASE: "go",
@@ -59,7 +58,7 @@ def _notes(record: Record) -> Iterator[str]:
         yield from _refusals(body.get("verdict"))
     for key in ("message", "reason"):
         if isinstance(body.get(key), str):
-            yield clip(body[key].partition("\n")[0], wording.LINE_LIMIT)
+            yield clip(body[key].partition("\n")[0], LINE_LIMIT)
     if isinstance(body.get("checks"), list):
         passed = sum(isinstance(one, Mapping) and one.get("passed") is True for one in body["checks"])
         yield f"{passed} of {plural(len(body['checks']), 'check')} passed"
@@ -75,4 +74,4 @@ def _refusals(verdict: object) -> Iterator[str]:
     rules = verdict.get("rules") if isinstance(verdict, Mapping) else None
     for rule in rules if isinstance(rules, list) else ():
         if isinstance(rule, Mapping) and rule.get("outcome") == Outcome.REFUSE.value:
-            yield clip(f"{rule.get('rule')}: {rule.get('reason')}", wording.LINE_LIMIT)
+            yield clip(f"{rule.get('rule')}: {rule.get('reason')}", LINE_LIMIT)

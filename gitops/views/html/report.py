@@ -21,23 +21,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gitops import __version__
+from gitops.flow import words
 from gitops.model import (
     Operation,
     Outcome,
     Plan,
     PolicyFinding,
     PolicyLevel,
+    PreviewFailure,
     Record,
     ResourceChange,
+    Review,
     Stack,
+    StackReview,
+    Weight,
+    weight_of,
 )
 from gitops.views import properties, wording
 from gitops.views.html import drawing
 from gitops.views.html.history import events
 from gitops.views.markdown import downstream, review_comment
-from gitops.views.markdown.review_comment import PreviewFailure, Review, StackReview
 from gitops.views.properties import Mark
-from gitops.views.wording import Weight
 
 __all__ = ["HISTORY", "LIMIT", "render", "templates"]
 
@@ -167,7 +171,7 @@ def _top(review: Review, sections: Sequence[_Section], shown: set[str]) -> dict[
     tone = "stop" if failed or violated or refused else "care" if destroyed or unevaluated else "go"
     rules = review.verdict.rules if review.verdict else ()
     return {
-        "headline": wording.headline(wording.clip(review.environment), changes, failed),
+        "headline": wording.headline(words.clip(review.environment), changes, failed),
         "tone": tone if changes or tone == "stop" else "calm",
         "next_step": review_comment.next_step(review),
         "gate": review_comment.GATE_ANSWERS[review.verdict.outcome] if review.verdict else None,
@@ -194,7 +198,7 @@ def _destroys(entry: _Entry) -> bool:
 def _groups(section: _Section) -> list[_Group]:
     groups: dict[Weight, _Group] = {}
     for number, change in enumerate(section.review.changes, 1):
-        weight = wording.weight(change)
+        weight = weight_of(change)
         entry = _Entry(change, f"{section.anchor}-{number}")
         groups.setdefault(weight, _Group(weight, [])).entries.append(entry)
     return list(groups.values())
@@ -231,7 +235,7 @@ def _frame(review: StackReview, records: Sequence[Record], room: int) -> dict[st
         frame["drift"] = tuple(wording.drift(plan))
     else:
         lines = [line for text in (plan.message, *plan.diagnostics) for line in text.splitlines() or [""]]
-        frame["failure"] = _some("line", [wording.clip(line, wording.LINE_LIMIT) for line in lines], room // 3)
+        frame["failure"] = _some("line", [words.clip(line, words.LINE_LIMIT) for line in lines], room // 3)
     return frame
 
 
@@ -245,7 +249,7 @@ def _detail(sections: Sequence[_Section]) -> None:
         if group.weight is weight
         for entry in group.entries
     ]
-    few = sum(wording.weight(entry.change) not in _FOLDED for entry in ordered) <= _OPEN_UP_TO
+    few = sum(weight_of(entry.change) not in _FOLDED for entry in ordered) <= _OPEN_UP_TO
     room = _CHANGES
     for entry in ordered:
         head = _piece("change_head", entry.change)
@@ -260,7 +264,7 @@ def _detail(sections: Sequence[_Section]) -> None:
             room -= len(body.encode())
             if room < 0:
                 return
-            entry.body, entry.is_open = body, few and wording.weight(entry.change) not in _FOLDED
+            entry.body, entry.is_open = body, few and weight_of(entry.change) not in _FOLDED
 
 
 def _body(change: ResourceChange) -> Markup:
@@ -337,6 +341,7 @@ def templates() -> Environment:
     )
     made.globals |= {
         "wording": wording,
+        "words": words,
         "properties": properties,
         "fit_head": _fit_head,
         "fit_tail": _fit_tail,
@@ -357,18 +362,18 @@ def templates() -> Environment:
 
 def _shown(value: object) -> object:
     """What a template prints: our own markup as it is, everything else with nothing invisible in it."""
-    return value if isinstance(value, Markup) else wording.visible(str(value))
+    return value if isinstance(value, Markup) else words.visible(str(value))
 
 
 def _finding_lines(finding: PolicyFinding) -> list[str]:
     lines = finding.message.splitlines()
-    more = [f"… {wording.plural(len(lines) - _TEXT_LINES, 'more line')}"] if len(lines) > _TEXT_LINES else []
-    return [*(wording.clip(line, wording.LINE_LIMIT) for line in lines[:_TEXT_LINES]), *more]
+    more = [f"… {words.plural(len(lines) - _TEXT_LINES, 'more line')}"] if len(lines) > _TEXT_LINES else []
+    return [*(words.clip(line, words.LINE_LIMIT) for line in lines[:_TEXT_LINES]), *more]
 
 
 def _name_of(box: drawing.Box) -> tuple[str, str]:
     """Logical name and type of a resource in the graph."""
-    token, _, name = wording.resource_of(box.urn).partition(" ")
+    token, _, name = words.resource_of(box.urn).partition(" ")
     return name, token
 
 

@@ -1,15 +1,14 @@
 """Untrusted text in GitHub's Markdown: inside code, where it is neither markup nor a mention.
 
-Only three ways lead text from outside into a comment: `code` in running text, `html_code` in tables and in
+Only three ways lead text from outside into a comment: `words.code` in running text, `html_code` in tables and in
 `<summary>` (where Markdown splits at pipes or is not read at all), and `fenced` for lines.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 
-from gitops.views.wording import clip, plural, visible
+from gitops.flow.words import clip, longest_run, plural, visible
 
-_BACKTICKS = re.compile(r"`+")
 # Characters of a table. GitHub refuses a text of more than 65,536, and there is more in it than a table.
 _TABLE_LIMIT = 12_000
 _PLAIN = re.compile(r"[A-Za-z0-9 /-]")
@@ -21,15 +20,6 @@ def marker(purpose: str, subject: object = "") -> str:
     return f"<!-- gitops:{purpose}{':' if plain else ''}{plain} -->"
 
 
-def code(text: str) -> str:
-    """A code span that no backtick inside can close."""
-    shown = clip(text) or " "
-    fence = "`" * (_longest_run(shown) + 1)
-    # A span that starts or ends with a backtick or a space loses it to the fence unless it is padded.
-    padding = " " if shown[0] in "` " or shown[-1] in "` " else ""
-    return f"{fence}{padding}{shown}{padding}{fence}"
-
-
 def html_code(text: str) -> str:
     """`<code>` whose content is letters, digits and character references only, so no parser finds markup in it."""
     shown = "".join(char if _PLAIN.fullmatch(char) else f"&#{ord(char)};" for char in clip(text))
@@ -39,7 +29,7 @@ def html_code(text: str) -> str:
 def fenced(lines: Iterable[str], language: str = "text") -> list[str]:
     """A code block whose fence is longer than any run of backticks inside; each item stays one line."""
     content = [visible(line) for line in lines]
-    fence = "`" * max(3, 1 + max((_longest_run(line) for line in content), default=0))
+    fence = "`" * max(3, 1 + max((longest_run(line) for line in content), default=0))
     return [f"{fence}{language}", *content, fence]
 
 
@@ -57,7 +47,3 @@ def table(columns: Sequence[str], rows: Sequence[str], noun: str, limit: int = _
     more = len(rows) - shown
     head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     return [*head, *rows[:shown], *(["", f"And {plural(more, f'more {noun}')}."] if more else [])]
-
-
-def _longest_run(text: str) -> int:
-    return max((len(run) for run in _BACKTICKS.findall(text)), default=0)

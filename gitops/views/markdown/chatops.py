@@ -11,10 +11,10 @@ from gitops.errors import GitOpsError
 from gitops.flow import chatops as commands
 from gitops.flow.chatops import Answer, Ending, Verb
 from gitops.flow.gate.judgement import Evidence
+from gitops.flow.words import LINE_LIMIT, clip, code, listed, short
 from gitops.model import Comment, Outcome, Stack, Verdict
 from gitops.views.markdown import blocks
-from gitops.views.markdown.blocks import code, fenced
-from gitops.views.wording import LINE_LIMIT, clip, listed, short
+from gitops.views.markdown.blocks import fenced
 
 # As many bytes as leave room for the rest, below the 65,536 characters of a comment.
 _RULES_LIMIT = 50_000

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from gitops.flow import words
 from gitops.flow.plans import compare, downstream
-from gitops.flow.plans.downstream import Downstream
-from gitops.model import Plan, PolicyFinding, PolicyLevel, ResourceChange
+from gitops.flow.plans.downstream import unknown_values
+from gitops.model import Downstream, Plan, PolicyFinding, PolicyLevel, ResourceChange, by_weight, weight_of
 from gitops.views import wording
-from gitops.views.markdown import blocks, layout
+from gitops.views.markdown import layout
 from gitops.views.markdown.layout import Section
 
 TITLE = "Downstream stacks that will follow"
@@ -20,15 +21,6 @@ _READS_NAMED = 3
 _DIFFERENCE_BYTES = 4_000
 
 
-def ordered(found: Iterable[Downstream]) -> tuple[Downstream, ...]:
-    """What cannot be told first, then by the gravest change, then by name."""
-
-    def gravest(one: Downstream) -> int:
-        return -1 if one.untold else min((wording.weight(change) for change in one.changes), default=99)
-
-    return tuple(sorted(found, key=lambda one: (gravest(one), one.stack)))
-
-
 def summary(one: Downstream) -> str:
     """What follows in one stack, in a few words."""
     if one.untold:
@@ -37,8 +29,8 @@ def summary(one: Downstream) -> str:
     parts = [wording.tally(one.changes) or "no changes"]
     if hanging := sum(map(downstream.hangs_on_unknown, one.changes)):
         parts.append(f"{hanging:,} of them may come out as no change")
-    parts += [f"{wording.plural(one.unknown_values, 'value')} unknown until then"] if one.unknown_values else []
-    parts += [f"{wording.plural(violated, 'violation')} of mandatory policies"] if violated else []
+    parts += [f"{words.plural(unknown_values(one), 'value')} unknown until then"] if unknown_values(one) else []
+    parts += [f"{words.plural(violated, 'violation')} of mandatory policies"] if violated else []
     return "; ".join(parts)
 
 
@@ -48,14 +40,14 @@ def difference(plan: Plan, one: Downstream) -> Iterator[str]:
     found = [(change, "also") for change in appeared]
     found += [(after, "otherwise") for _, after in altered]
     found += [(change, "not any more") for change in vanished]
-    for change, word in sorted(found, key=lambda pair: (wording.weight(pair[0]), pair[0].urn, pair[1])):
+    for change, word in sorted(found, key=lambda pair: (weight_of(pair[0]), pair[0].urn, pair[1])):
         yield f"{word}: {_named(change)}"
         yield from () if word == "not any more" else layout.entry(change).body
 
 
 def gravest(one: Downstream) -> list[str]:
     """Its changes a line each, the gravest first; of many, the first."""
-    changes = wording.ordered(one.changes)
+    changes = by_weight(one.changes)
     lines = [_named(change) for change in changes[:_NAMED]]
     return lines + ([f"and {wording.tally(changes[_NAMED:])}"] if len(changes) > _NAMED else [])
 
@@ -66,13 +58,13 @@ def warning(found: Iterable[Downstream]) -> list[str]:
     for one in found:
         destroyed = [change for change in one.changes if change.operation.destroys]
         if one.untold:
-            lines.append(f"> - {blocks.code(one.stack.label)}: it cannot be told what follows.")
+            lines.append(f"> - {words.code(one.stack.label)}: it cannot be told what follows.")
         elif destroyed:
             hanging = sum(map(downstream.hangs_on_unknown, destroyed))
             perhaps = f" ({hanging:,} of them may come out as no change)" if hanging else ""
-            lines.append(f"> - {blocks.code(one.stack.label)}: {wording.tally(destroyed)}{perhaps}")
+            lines.append(f"> - {words.code(one.stack.label)}: {wording.tally(destroyed)}{perhaps}")
     if len(lines) > _NAMED:
-        lines[_NAMED:] = [f"> - and {wording.plural(len(lines) - _NAMED, 'more stack')}"]
+        lines[_NAMED:] = [f"> - and {words.plural(len(lines) - _NAMED, 'more stack')}"]
     return ["", "> [!WARNING]", "> Downstream, once this is applied:", *lines] if lines else []
 
 
@@ -82,17 +74,17 @@ def index(found: Sequence[Downstream]) -> list[str]:
         return []
     lines = ["", f"**{TITLE}.** {NO_PLAN}.", ""]
     for one in found[:_NAMED]:
-        lines.append(f"- {blocks.code(one.stack.label)}, which reads {_reads(one)}: {_grave(one)}")
+        lines.append(f"- {words.code(one.stack.label)}, which reads {_reads(one)}: {_grave(one)}")
     if rest := found[_NAMED:]:
         changes = wording.tally(change for one in rest for change in one.changes)
-        lines.append(f"- and {wording.plural(len(rest), 'more stack')}: {changes or 'no changes'}")
+        lines.append(f"- and {words.plural(len(rest), 'more stack')}: {changes or 'no changes'}")
     return lines
 
 
 def section(one: Downstream) -> Section:
     """One stack that follows, for the layout."""
-    opening = ["", f"### {blocks.code(one.stack.label)} will follow: {_grave(one)}", *_told(one)]
-    entries = [layout.entry(change) for change in wording.ordered(one.changes)]
+    opening = ["", f"### {words.code(one.stack.label)} will follow: {_grave(one)}", *_told(one)]
+    entries = [layout.entry(change) for change in by_weight(one.changes)]
     for entry in entries:
         if downstream.hangs_on_unknown(entry.change):
             entry.head += f" ({MAY_BE_NONE})"
@@ -105,7 +97,7 @@ def beside(one: Downstream, plan: Plan | None) -> list[str]:
     if one.untold:
         return lines
     if plan is None:
-        return [*lines, "", *layout.bounded(map(_named, wording.ordered(one.changes)))] if one.changes else lines
+        return [*lines, "", *layout.bounded(map(_named, by_weight(one.changes)))] if one.changes else lines
     differences = list(difference(plan, one))
     if not differences:
         return [*lines[:2], "By then its plan is the same."]
@@ -122,8 +114,8 @@ def unknown(one: Downstream) -> str:
     """Which outputs are unknown until then, and what that means for the rest; empty where all are known."""
     if not one.unknown:
         return ""
-    names = [wording.clip(name) for name in one.unknown]
-    return f"Unknown until then: {wording.listed(wording.first(names, _NAMED))}"
+    names = [words.clip(name) for name in one.unknown]
+    return f"Unknown until then: {words.listed(words.first(names, _NAMED))}"
 
 
 def _within(lines: Iterable[str], room: int) -> Iterator[str]:
@@ -140,7 +132,7 @@ def _told(one: Downstream) -> list[str]:
     lines: list[str] = []
     if one.untold:
         texts = (line for text in one.untold for line in text.splitlines() or [""])
-        lines += ["", *layout.bounded(wording.clip(line, wording.LINE_LIMIT) for line in texts)]
+        lines += ["", *layout.bounded(words.clip(line, words.LINE_LIMIT) for line in texts)]
     if text := unknown(one):
         lines += ["", *layout.bounded([text])]
     if one.findings:
@@ -150,18 +142,18 @@ def _told(one: Downstream) -> list[str]:
 
 def finding(found: PolicyFinding) -> str:
     """A policy's finding in a line."""
-    where = f"  {wording.resource_of(found.urn)}" if found.urn else ""
-    rule = f"{wording.clip(found.pack)}/{wording.clip(found.policy)}"
-    return f"{found.level}: {rule}{where}: {wording.clip(found.message, wording.LINE_LIMIT)}"
+    where = f"  {words.resource_of(found.urn)}" if found.urn else ""
+    rule = f"{words.clip(found.pack)}/{words.clip(found.policy)}"
+    return f"{found.level}: {rule}{where}: {words.clip(found.message, words.LINE_LIMIT)}"
 
 
 def _named(change: ResourceChange) -> str:
     hanging = f" ({MAY_BE_NONE})" if downstream.hangs_on_unknown(change) else ""
-    return f"{change.operation} {wording.resource(change)}{hanging}"
+    return f"{change.operation} {words.resource(change)}{hanging}"
 
 
 def _reads(one: Downstream) -> str:
-    return wording.listed(wording.first([blocks.code(stack.label) for stack in one.reads], _READS_NAMED))
+    return words.listed(words.first([words.code(stack.label) for stack in one.reads], _READS_NAMED))
 
 
 def _grave(one: Downstream) -> str:

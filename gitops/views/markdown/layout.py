@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from gitops.model import Operation, ResourceChange
+from gitops.flow import words
+from gitops.model import Operation, ResourceChange, Weight, weight_of
 from gitops.views import properties, wording
 from gitops.views.markdown import blocks
 from gitops.views.properties import Mark
-from gitops.views.wording import TITLES, Weight
+from gitops.views.wording import TITLES
 
 _BODY_LINES = 100
 _BODY_BYTES = 8_000
@@ -53,7 +54,7 @@ class Entry:
     @property
     def weight(self) -> Weight:
         """The group it is listed in."""
-        return wording.weight(self.change)
+        return weight_of(self.change)
 
 
 @dataclass(slots=True)
@@ -67,14 +68,14 @@ class Section:
 
 def entry(change: ResourceChange) -> Entry:
     """One resource change in lines, its properties bounded."""
-    head = f"{_HEADS.get(change.operation, f'  {change.operation}')} {wording.resource(change)}"
+    head = f"{_HEADS.get(change.operation, f'  {change.operation}')} {words.resource(change)}"
     notes = wording.notes(change)
     body = [_line(line) for line in properties.lines(change)]
     shown = body[:_BODY_LINES]
     while shown and size(shown) > _BODY_BYTES:
         shown.pop()
     if len(shown) < len(body):
-        shown.append(f"      … {wording.plural(len(body) - len(shown), 'more line')} in the full report")
+        shown.append(f"      … {words.plural(len(body) - len(shown), 'more line')} in the full report")
     return Entry(change, f"{head}{': ' if notes else ''}{notes}", shown)
 
 
@@ -148,18 +149,18 @@ def _group(weight: Weight, entries: Sequence[Entry]) -> list[str]:
     without_detail = sum(1 for item in named if item.detail is Detail.NAMED and item.body)
     left_out = [item.change for item in entries if item.detail is Detail.COUNTED]
     if without_detail:
-        content += ["", f"{wording.plural(without_detail, 'resource')} above without properties, for want of room."]
+        content += ["", f"{words.plural(without_detail, 'resource')} above without properties, for want of room."]
     if left_out:
         content += ["", f"Not listed, for want of room: {_counted(left_out)}."]
     if weight is Weight.BOOKKEEPING:
         return blocks.folded(f"{TITLES[weight]}: {len(entries):,} ({wording.BOOKKEEPING_NOTE})", content)
     if weight is Weight.CREATES and len(block) > _FOLD_CREATES_OVER:
-        return blocks.folded(f"{TITLES[weight]} {wording.plural(len(entries), 'resource')}", content)
+        return blocks.folded(f"{TITLES[weight]} {words.plural(len(entries), 'resource')}", content)
     return [f"**{TITLES[weight]}**", "", *content]
 
 
 def _counted(changes: Sequence[ResourceChange]) -> str:
-    types = Counter(wording.resource_type(change.type) for change in changes).most_common(5)
-    named = [f"{count:,} of type {blocks.code(name)}" for name, count in types]
+    types = Counter(words.resource_type(change.type) for change in changes).most_common(5)
+    named = [f"{count:,} of type {words.code(name)}" for name, count in types]
     others = len(changes) - sum(count for _, count in types)
     return f"{wording.tally(changes)} ({', '.join([*named, *([f'{others:,} others'] if others else [])])})"

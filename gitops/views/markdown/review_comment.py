@@ -7,27 +7,28 @@ is room (`gitops.views.markdown.layout`). Text from outside is always inside cod
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from gitops.flow.plans.downstream import Downstream
-from gitops.flow.plans.policies import PackChange
+from gitops.flow import words
 from gitops.model import (
-    AffectedStack,
+    Downstream,
     Outcome,
     Plan,
     PolicyFinding,
     PolicyLevel,
+    PreviewFailure,
     Reason,
     ResourceChange,
-    ResourceGraph,
+    Review,
     Stack,
+    StackReview,
     Verdict,
+    Weight,
+    weight_of,
 )
 from gitops.views import wording
 from gitops.views.markdown import blocks, downstream, layout
 from gitops.views.markdown.layout import Section
-from gitops.views.wording import Weight
 
 COMMENT_LIMIT = 65_000
 """Bytes. GitHub refuses a body over 65,536 characters; the poster needs some for itself."""
@@ -47,85 +48,9 @@ _NAMED_STACKS = 12
 _URL_CHARACTERS = ":/?#&=%+,;@~-._"
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewFailure:
-    """A preview that did not produce a plan; `diagnostics` are without secrets."""
-
-    message: str
-    diagnostics: tuple[str, ...] = ()
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StackReview:
-    """What a change does to one affected stack. `same_as`: the plan on record that made a preview needless.
-
-    `packs` are the policy packs that are not as they are released; `seconds`, what the preview took (0: none ran).
-    `graph` is empty where no preview ran.
-    `downstream` is what follows, once its plan was applied, in stacks that read its outputs, directly or over others.
-    """
-
-    affected: AffectedStack
-    result: Plan | PreviewFailure
-    same_as: Plan | None = None
-    packs: tuple[PackChange, ...] = ()
-    seconds: int = 0
-    graph: ResourceGraph = field(default_factory=ResourceGraph)
-    downstream: tuple[Downstream, ...] = ()
-
-    @property
-    def stack(self) -> Stack:
-        """The stack under review."""
-        return self.affected.stack
-
-    @property
-    def changes(self) -> tuple[ResourceChange, ...]:
-        """The changes of its plan, as a reviewer wants them; none when the preview failed."""
-        return wording.ordered(self.result.changes) if isinstance(self.result, Plan) else ()
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nobody needs to look: a plan without changes, findings and warnings, under the released policies."""
-        plan = self.result
-        return isinstance(plan, Plan) and not (plan.changes or plan.findings or plan.warnings or self.packs)
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """Everything the comment tells about one change and one environment.
-
-    `stacks` are the affected stacks in any order; `unaffected` counts the environment's others. `verdict` is the
-    gate's answer as of now, where it was asked. `report_url` leads to the whole report (empty: there is none).
-    `undeclared` are stacks that the change takes out of the environment.
-    """
-
-    environment: str
-    base: str
-    head: str
-    stacks: tuple[StackReview, ...] = ()
-    unaffected: int = 0
-    verdict: Verdict | None = None
-    report_url: str = ""
-    undeclared: tuple[Stack, ...] = ()
-
-    def ordered(self) -> tuple[StackReview, ...]:
-        """Failed previews first, then by the gravest change, then by name."""
-        return tuple(sorted(self.stacks, key=_order))
-
-    @property
-    def downstream(self) -> tuple[Downstream, ...]:
-        """What follows in stacks that read moved outputs: what cannot be told first, then by the gravest change."""
-        return downstream.ordered(one for stack in self.stacks for one in stack.downstream)
-
-
 def marker(environment: str) -> str:
     """The first line of the comment, by which the next run finds it again."""
     return blocks.marker("preview", environment)
-
-
-def check_name(environment: str) -> str:
-    """What the check on a commit is called; branch rules require it by this name."""
-    return f"gitops {environment}"
 
 
 def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
@@ -147,7 +72,7 @@ def render(review: Review, limit: int = COMMENT_LIMIT) -> str:
     sections = layout.arrange(planned, room - layout.size(index) - 500)
     left = len(planned) - len(sections)
     more = (
-        ["", f"{wording.plural(left, 'stack')} without a section here, for want of room.{_report(review)}"]
+        ["", f"{words.plural(left, 'stack')} without a section here, for want of room.{_report(review)}"]
         if left
         else []
     )
@@ -160,12 +85,6 @@ def title(review: Review) -> str:
     return wording.headline(review.environment, _all_changes(review.stacks), failed)
 
 
-def _order(review: StackReview) -> tuple[int, Stack]:
-    if isinstance(review.result, PreviewFailure):
-        return -1, review.stack
-    return min((wording.weight(change) for change in review.result.changes), default=99), review.stack
-
-
 def _all_changes(stacks: Iterable[StackReview]) -> list[ResourceChange]:
     return [change for s in stacks for change in s.changes]
 
@@ -176,16 +95,16 @@ def _findings_of(stacks: Iterable[StackReview]) -> list[PolicyFinding]:
 
 def _title(review: Review) -> str:
     failed = sum(isinstance(s.result, PreviewFailure) for s in review.stacks)
-    return f"## {wording.headline(blocks.code(review.environment), _all_changes(review.stacks), failed)}"
+    return f"## {wording.headline(words.code(review.environment), _all_changes(review.stacks), failed)}"
 
 
 def _facts(review: Review) -> str:
     changed = sum(bool(s.changes) for s in review.stacks)
-    affected = wording.plural(len(review.stacks), "affected stack")
+    affected = words.plural(len(review.stacks), "affected stack")
     parts = [f"{affected}, {changed:,} with changes"]
     if review.unaffected:
-        parts.append(f"{wording.plural(review.unaffected, 'other stack')} not affected")
-    parts.append(f"{blocks.code(wording.short(review.base))} → {blocks.code(wording.short(review.head))}")
+        parts.append(f"{words.plural(review.unaffected, 'other stack')} not affected")
+    parts.append(f"{words.code(words.short(review.base))} → {words.code(words.short(review.head))}")
     return " · ".join(parts)
 
 
@@ -196,8 +115,8 @@ def _alerts(stacks: tuple[StackReview, ...]) -> list[str]:
         lines += ["", "> [!CAUTION]"]
         for stack, change in destroyed[:_DESTROYED_SHOWN]:
             notes = wording.notes(change)
-            where = f" in {blocks.code(stack.label)}" if len(stacks) > 1 else ""
-            lines.append(f"> - **{change.operation}** {blocks.code(wording.resource(change))}{where}: {_safe(notes)}")
+            where = f" in {words.code(stack.label)}" if len(stacks) > 1 else ""
+            lines.append(f"> - **{change.operation}** {words.code(words.resource(change))}{where}: {_safe(notes)}")
         if len(destroyed) > _DESTROYED_SHOWN:
             rest = [change for _, change in destroyed[_DESTROYED_SHOWN:]]
             lines.append(f"> - and {len(rest):,} more: {wording.tally(rest)}")
@@ -213,14 +132,14 @@ def _alerts(stacks: tuple[StackReview, ...]) -> list[str]:
     packs = sorted({pack for s in stacks for pack in s.packs}, key=lambda one: (one.path, one.fate))
     if packs:
         lines += ["", "> [!WARNING]"]
-        told = [f"> - Policy pack {blocks.code(one.path)} {wording.pack_fate(one)}." for one in packs[:_NAMED_STACKS]]
+        told = [f"> - Policy pack {words.code(one.path)} {wording.pack_fate(one)}." for one in packs[:_NAMED_STACKS]]
         lines += told + ([f"> - and {len(packs) - _NAMED_STACKS:,} more"] if len(packs) > _NAMED_STACKS else [])
     return lines
 
 
 def _gone(stacks: tuple[Stack, ...]) -> list[str]:
     """The stacks that nobody declares any more, which no preview would mention."""
-    lines = [f"> Stack {blocks.code(stack.label)} {wording.UNDECLARED}." for stack in stacks[:_NAMED_STACKS]]
+    lines = [f"> Stack {words.code(stack.label)} {wording.UNDECLARED}." for stack in stacks[:_NAMED_STACKS]]
     if len(stacks) > _NAMED_STACKS:
         lines.append(f"> So are {len(stacks) - _NAMED_STACKS:,} more stacks.")
     return ["", "> [!WARNING]", *lines] if lines else []
@@ -228,13 +147,13 @@ def _gone(stacks: tuple[Stack, ...]) -> list[str]:
 
 def _safe(text: str) -> str:
     """Words of ours that may carry a property's name: the whole in code when they carry anything but plain letters."""
-    return text if all(c.isalnum() or c in " ,;:" for c in text.replace("`protect`", "")) else blocks.code(text)
+    return text if all(c.isalnum() or c in " ,;:" for c in text.replace("`protect`", "")) else words.code(text)
 
 
 def _gate(verdict: Verdict | None) -> list[str]:
     if verdict is None:
         return []
-    rules = [f"{rule.outcome:<7} {wording.clip(rule.rule)}: {wording.clip(rule.reason, 400)}" for rule in verdict.rules]
+    rules = [f"{rule.outcome:<7} {words.clip(rule.rule)}: {words.clip(rule.reason, 400)}" for rule in verdict.rules]
     answer, meaning = GATE_ANSWERS[verdict.outcome]
     return ["", f"**{answer}** {meaning}", "", *blocks.fenced(rules)]
 
@@ -247,7 +166,7 @@ def _index(stacks: list[StackReview], room: int) -> list[str]:
         room -= layout.size([row])
         if room < 0:
             rest = _all_changes(stacks[position:])
-            return [*lines, "", f"and {wording.plural(len(stacks) - position, 'more stack')}: {wording.tally(rest)}"]
+            return [*lines, "", f"and {words.plural(len(stacks) - position, 'more stack')}: {wording.tally(rest)}"]
         lines.append(row)
     return lines
 
@@ -256,16 +175,16 @@ def _index_row(review: StackReview) -> str:
     stack = blocks.html_code(review.stack.label)
     if isinstance(review.result, PreviewFailure):
         return f"| {stack} | | | | **preview failed** |"
-    weights = Counter(wording.weight(change) for change in review.changes)
+    weights = Counter(weight_of(change) for change in review.changes)
     destroyed = weights[Weight.DESTROYS]
     changed = weights[Weight.CHANGES] + weights[Weight.UNKNOWN]
     cells = [f"**{destroyed:,}**" if destroyed else "", f"{changed:,}" if changed else ""]
     cells.append(f"{weights[Weight.CREATES]:,}" if weights[Weight.CREATES] else "")
-    return f"| {stack} | {' | '.join(cells)} | {blocks.html_code(wording.short(review.result.plan_digest))} |"
+    return f"| {stack} | {' | '.join(cells)} | {blocks.html_code(words.short(review.result.plan_digest))} |"
 
 
 def _section(review: StackReview, again: Downstream | None) -> Section:
-    label = blocks.code(review.stack.label)
+    label = words.code(review.stack.label)
     plan = review.result if isinstance(review.result, Plan) else None
     later = downstream.beside(again, plan) if again else []
     if isinstance(review.result, PreviewFailure):
@@ -274,9 +193,9 @@ def _section(review: StackReview, again: Downstream | None) -> Section:
     plan = review.result
     opening = ["", f"### {label}: {wording.tally(plan.changes) or 'no changes'}"]
     opening += [*_drift(plan), *_findings(plan), *later]
-    digests = [blocks.code(wording.short(digest)) for digest in (plan.plan_digest, plan.input_digest)]
+    digests = [words.code(words.short(digest)) for digest in (plan.plan_digest, plan.input_digest)]
     facts = [f"plan {digests[0]}", f"inputs {digests[1]}", f"{plan.unchanged:,} unchanged", *wording.hidden(plan)]
-    facts += [blocks.code(ran) for ran in wording.packs(plan)]
+    facts += [words.code(ran) for ran in wording.packs(plan)]
     facts += [wording.same_inputs(review.same_as)] if review.same_as else []
     footer = f"<sub>{' · '.join(facts)}</sub>"
     closing = [*_why(review.affected.reasons), "", footer]
@@ -285,12 +204,12 @@ def _section(review: StackReview, again: Downstream | None) -> Section:
 
 def _failure(failure: PreviewFailure) -> list[str]:
     texts = (failure.message, *failure.diagnostics)
-    lines = (wording.clip(line, wording.LINE_LIMIT) for text in texts for line in text.splitlines() or [""])
-    return ["", *layout.bounded(lines), *(["", f"Next: {blocks.code(failure.hint)}"] if failure.hint else [])]
+    lines = (words.clip(line, words.LINE_LIMIT) for text in texts for line in text.splitlines() or [""])
+    return ["", *layout.bounded(lines), *(["", f"Next: {words.code(failure.hint)}"] if failure.hint else [])]
 
 
 def _drift(plan: Plan) -> list[str]:
-    return [line for fate, which in wording.drift(plan) for line in ("", f"{fate}: {blocks.code(which)}.")]
+    return [line for fate, which in wording.drift(plan) for line in ("", f"{fate}: {words.code(which)}.")]
 
 
 def _findings(plan: Plan) -> list[str]:
@@ -305,26 +224,26 @@ def _findings(plan: Plan) -> list[str]:
 
 
 def _finding(finding: PolicyFinding) -> Iterator[str]:
-    where = f"  {wording.resource_of(finding.urn)}" if finding.urn else ""
-    yield f"{finding.level}: {wording.clip(finding.pack)}/{wording.clip(finding.policy)}{where}"
+    where = f"  {words.resource_of(finding.urn)}" if finding.urn else ""
+    yield f"{finding.level}: {words.clip(finding.pack)}/{words.clip(finding.policy)}{where}"
     for line in finding.message.splitlines():
-        yield f"    {wording.clip(line, wording.LINE_LIMIT)}"
+        yield f"    {words.clip(line, words.LINE_LIMIT)}"
 
 
 def _why(reasons: tuple[Reason, ...]) -> list[str]:
     """Why the stack is affected: one reason in a sentence, more of them folded."""
     if len(reasons) == 1:
-        return ["", f"Affected, {reasons[0].kind}: {blocks.code(reasons[0].text)}."]
-    lines = (f"{reason.kind}: {wording.clip(reason.text)}" for reason in reasons)
+        return ["", f"Affected, {reasons[0].kind}: {words.code(reasons[0].text)}."]
+    lines = (f"{reason.kind}: {words.clip(reason.text)}" for reason in reasons)
     return ["", *blocks.folded(f"Affected for {len(reasons):,} reasons", layout.bounded(lines))] if reasons else []
 
 
 def _quiet(review: Review) -> str:
     """The stacks that need no attention, in one line."""
-    quiet = [blocks.code(s.stack.label) for s in review.ordered() if s.is_quiet]
+    quiet = [words.code(s.stack.label) for s in review.ordered() if s.is_quiet]
     if not quiet:
         return "" if review.stacks else "No stack is affected."
-    return f"Affected, but without changes: {wording.listed(wording.first(quiet, _NAMED_STACKS))}."
+    return f"Affected, but without changes: {words.listed(words.first(quiet, _NAMED_STACKS))}."
 
 
 def next_step(review: Review) -> str:

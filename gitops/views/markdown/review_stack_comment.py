@@ -2,51 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from gitops.model import SecretValue
-from gitops.views import wording
+from gitops.flow import words
+from gitops.model import Gone, NotRaised, Raised, SecretValue
 from gitops.views.markdown import blocks
 
 MARKER = blocks.marker("review-stack")
 _SHOWN = 30
 _LINES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """A review stack that is up: at which head of the pull request, merged into which branch, and what it gives."""
-
-    stack: str
-    head: str
-    base: str
-    at: datetime
-    expires: datetime
-    done: str
-    label: str
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class NotRaised:
-    """An `up` that did not come to its end, and why; `messages` are without secrets."""
-
-    stack: str
-    head: str
-    messages: tuple[str, ...]
-    hint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """A review stack that was destroyed, and why."""
-
-    stack: str
-    at: datetime
-    why: str
-    label: str
 
 
 def render(told: Raised | NotRaised | Gone) -> str:
@@ -57,14 +21,14 @@ def render(told: Raised | NotRaised | Gone) -> str:
 
 def _raised(told: Raised) -> list[str]:
     return [
-        f"## Review stack {blocks.code(told.stack)} is up",
+        f"## Review stack {words.code(told.stack)} is up",
         "",
-        f"{blocks.code(wording.short(told.head))}, merged into {blocks.code(told.base)}, since "
-        f"{wording.minute(told.at)}: {told.done}.",
+        f"{words.code(words.short(told.head))}, merged into {words.code(told.base)}, since "
+        f"{words.minute(told.at)}: {told.done}.",
         *_outputs(told.outputs),
         "",
-        f"It is destroyed when this pull request is closed, when the label {blocks.code(told.label)} is taken off, "
-        f"and at {wording.minute(told.expires)} unless it is brought up again before, as every push does. "
+        f"It is destroyed when this pull request is closed, when the label {words.code(told.label)} is taken off, "
+        f"and at {words.minute(told.expires)} unless it is brought up again before, as every push does. "
         "Data in it goes with it.",
     ]
 
@@ -75,7 +39,7 @@ def _outputs(outputs: Mapping[str, Any]) -> list[str]:
         return []
     rows = [f"| {blocks.html_code(name)} | {_value(value)} |" for name, value in sorted(outputs.items())]
     left = len(rows) - _SHOWN
-    more = ["", f"and {wording.plural(left, 'more output')}"] if left > 0 else []
+    more = ["", f"and {words.plural(left, 'more output')}"] if left > 0 else []
     return ["", "| output | value |", "|---|---|", *rows[:_SHOWN], *more]
 
 
@@ -95,23 +59,23 @@ def _holds_secret(value: Any) -> bool:
 
 def _not_raised(told: NotRaised) -> list[str]:
     lines = [line for text in told.messages for line in text.splitlines()]
-    shown = [wording.clip(line, wording.LINE_LIMIT) for line in lines[:_LINES]]
+    shown = [words.clip(line, words.LINE_LIMIT) for line in lines[:_LINES]]
     return [
-        f"## Review stack {blocks.code(told.stack)} is not up",
+        f"## Review stack {words.code(told.stack)} is not up",
         "",
-        f"{blocks.code(wording.short(told.head))} could not be brought up. What exists by now stays until the next "
+        f"{words.code(words.short(told.head))} could not be brought up. What exists by now stays until the next "
         "push, or until the stack is destroyed.",
         "",
         *blocks.fenced(shown + (["… the rest is in the log of the run"] if len(lines) > _LINES else [])),
-        *(["", f"Next: {blocks.code(told.hint)}"] if told.hint else []),
+        *(["", f"Next: {words.code(told.hint)}"] if told.hint else []),
     ]
 
 
 def _gone(told: Gone) -> list[str]:
     return [
-        f"## Review stack {blocks.code(told.stack)} is gone",
+        f"## Review stack {words.code(told.stack)} is gone",
         "",
-        f"Destroyed at {wording.minute(told.at)}: {blocks.code(told.why)}.",
+        f"Destroyed at {words.minute(told.at)}: {words.code(told.why)}.",
         "",
-        f"For another one, push, or take the label {blocks.code(told.label)} off and put it on again.",
+        f"For another one, push, or take the label {words.code(told.label)} off and put it on again.",
     ]

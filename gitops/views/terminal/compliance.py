@@ -6,10 +6,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gitops.flow import words
 from gitops.flow.compliance.controls import Compliance, Control, ControlState
-from gitops.views import wording
+from gitops.flow.words import clip, plural, short, visible
 from gitops.views.terminal.lines import Lines
-from gitops.views.wording import clip, plural, short, visible
 
 _STYLES = {
     ControlState.VIOLATED: "red",
@@ -37,11 +37,11 @@ def _environment(one: Compliance) -> Iterator[RenderableType]:
     top = Lines()
     told = [plural(count, "control") + f" {state.value}" for state, count in one.counts.items() if count]
     grave = "bold red" if one.violated else "bold"
-    top.add(f"{clip(one.environment)}: {wording.listed(told) if told else 'no policy pack is named'}", grave)
+    top.add(f"{clip(one.environment)}: {words.listed(told) if told else 'no policy pack is named'}", grave)
     for stack, commit, packs in one.stacks:
         names = [f"{clip(pack.name)} {clip(pack.version)} (files {short(pack.digest)})" for pack in packs]
         top.add(
-            f"  {clip(stack.label)} at {short(commit)}: {wording.listed(names) if names else 'no pack'}", "dim", hang=4
+            f"  {clip(stack.label)} at {short(commit)}: {words.listed(names) if names else 'no pack'}", "dim", hang=4
         )
     yield top
     if one.controls:
@@ -77,7 +77,7 @@ def _findings(one: Control) -> Lines | None:
         f"{one.state.value}, {one.level or 'no level'}: {clip(one.rule.pack)}/{clip(one.rule.name)}{title}", "bold"
     )
     for found in one.findings[:_SHOWN]:
-        about = wording.resource_of(found.finding.urn) if found.finding.urn else "the stack"
+        about = words.resource_of(found.finding.urn) if found.finding.urn else "the stack"
         level = "exempt" if found.exempt else found.finding.level.value
         lines.add(f"  {clip(found.stack.label)}  {about}  ({level})", hang=4)
         for line in found.finding.message.splitlines():

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 
 from gitops.flow.doctor.findings import Finding, State
+from gitops.flow.words import clip, visible
 from gitops.views.terminal.lines import Lines
-from gitops.views.wording import clip, visible
 
 _STYLES = {State.MISSING: "bold red", State.NOT_CHECKED: "bold yellow", State.ADVICE: "cyan", State.PASSED: "dim"}
 _WIDTH = max(len(state.value) for state in State)

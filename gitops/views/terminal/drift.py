@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from gitops.flow import words
 from gitops.flow.drift.classification import Look, Report, State
-from gitops.model import ResourceChange
+from gitops.flow.words import clip, plural, short, visible
+from gitops.model import ResourceChange, by_weight
 from gitops.views import wording
 from gitops.views.terminal.lines import Lines, add_change
-from gitops.views.wording import clip, plural, short, visible
 
 _STYLES = {
     State.UNKNOWN: "bold red",
@@ -33,7 +34,7 @@ def differences(label: str, changes: Sequence[ResourceChange]) -> RenderableType
     """What is live and not as it was applied to a stack."""
     lines = Lines()
     lines.add(f"  {clip(label)}: what is live differs from what was applied", _STYLES[State.DRIFTED], hang=4)
-    for change in wording.ordered(changes):
+    for change in by_weight(changes):
         add_change(lines, change, indent=4)
     return lines
 
@@ -68,7 +69,7 @@ def _add(lines: Lines, look: Look, found: Report) -> None:
         text = f"    {short(look.applied)} is applied and not verified: `gitops up` verifies it, and applies nothing"
         lines.add(text, "yellow", hang=6)
     if look.ended:
-        names = wording.listed([clip(one.name) for one in look.ended])
+        names = words.listed([clip(one.name) for one in look.ended])
         lines.add(f"    ended and gone, as its time to live says: {names}", "dim", hang=6)
     if look.noise:
         lines.add(f"    {plural(look.noise, 'change')} of bookkeeping: {wording.BOOKKEEPING_NOTE}", "dim", hang=6)

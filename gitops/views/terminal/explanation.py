@@ -8,9 +8,9 @@ from rich.console import RenderableType
 
 from gitops.flow.gate.judgement import Evidence
 from gitops.flow.plans import values
+from gitops.flow.words import clip, short, visible
 from gitops.model import Outcome, RuleResult, Stack, Verdict
 from gitops.views.terminal.lines import Lines
-from gitops.views.wording import clip, short, visible
 
 STYLES = {Outcome.ALLOW: "green", Outcome.WAIT: "yellow", Outcome.REFUSE: "red"}
 TITLES = {Outcome.ALLOW: "allowed", Outcome.WAIT: "waiting", Outcome.REFUSE: "refused"}

@@ -3,10 +3,10 @@
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from gitops.model import ResourceChange
+from gitops.flow import words
+from gitops.model import ResourceChange, Weight, weight_of
 from gitops.views import properties, wording
 from gitops.views.properties import Mark
-from gitops.views.wording import Weight
 
 _WEIGHT_STYLES = {
     Weight.DESTROYS: "bold red",
@@ -47,8 +47,8 @@ def add_change(lines: Lines, change: ResourceChange, *, indent: int) -> None:
     margin = " " * indent
     notes = wording.notes(change)
     mark = wording.MARKS[change.operation]
-    head = f"{mark:<3} {change.operation} {wording.resource(change)}{': ' if notes else ''}{notes}"
-    lines.add(f"{margin}{head}", _WEIGHT_STYLES[wording.weight(change)], hang=indent + 4)
+    head = f"{mark:<3} {change.operation} {words.resource(change)}{': ' if notes else ''}{notes}"
+    lines.add(f"{margin}{head}", _WEIGHT_STYLES[weight_of(change)], hang=indent + 4)
     for line in properties.lines(change):
         add_property(lines, line, indent=indent + 4)
 

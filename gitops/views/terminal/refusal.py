@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 from rich.console import RenderableType
 
+from gitops.flow import words
 from gitops.flow.plans.attribution import Mover, by_kind
 from gitops.flow.plans.compare import kind_of_file
+from gitops.flow.words import clip, plural, short
 from gitops.model import MovedInput, Plan, PlanDifference, ResourceChange
 from gitops.views import properties, wording
 from gitops.views.terminal.lines import Lines, add_change, add_moved, add_property
-from gitops.views.wording import clip, plural, short
 
 _MOVED_SHOWN = 50
 
@@ -39,7 +40,7 @@ def difference(
         lines.add("  it would no longer", "bold")
         add_change(lines, change, indent=4)
     for before, after in difference.altered:
-        lines.add(f"  it would treat {wording.resource(after)} differently", "bold", hang=4)
+        lines.add(f"  it would treat {words.resource(after)} differently", "bold", hang=4)
         _altered(lines, before, after)
     if not (difference.appeared or difference.vanished or difference.altered):
         lines.add("  nothing: the same changes, but not from what was reviewed")
@@ -77,13 +78,13 @@ def _moved(lines: Lines, moved: MovedInput, difference: PlanDifference, plans: t
 def _state(lines: Lines, difference: PlanDifference, approved: Plan, fresh: Plan) -> None:
     before, after = approved.start, fresh.start
     for urn in difference.moved_resources[:_MOVED_SHOWN]:
-        add_moved(lines, wording.resource_of(urn), before.resources.get(urn), after.resources.get(urn))
+        add_moved(lines, words.resource_of(urn), before.resources.get(urn), after.resources.get(urn))
     if len(difference.moved_resources) > _MOVED_SHOWN:
         lines.add(f"    and {plural(len(difference.moved_resources) - _MOVED_SHOWN, 'more resource')}")
     for urn in sorted(set(after.pending) - set(before.pending)):
-        lines.add(f"    ! {wording.resource_of(urn)}: an operation on it was interrupted and is pending", "red", hang=6)
+        lines.add(f"    ! {words.resource_of(urn)}: an operation on it was interrupted and is pending", "red", hang=6)
     for urn in sorted(set(before.pending) - set(after.pending)):
-        lines.add(f"    ~ {wording.resource_of(urn)}: a pending operation on it has been settled", "yellow", hang=6)
+        lines.add(f"    ~ {words.resource_of(urn)}: a pending operation on it has been settled", "yellow", hang=6)
     if not difference.moved_resources:
         lines.add("    the whole differs, each resource is the same")
 

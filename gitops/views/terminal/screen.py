@@ -13,25 +13,30 @@ from rich.table import Table
 from rich.text import Text
 
 from gitops.errors import EngineFailed, FreeText, GitOpsError, Refused, UsageError, Waiting
-from gitops.flow.plans.downstream import Downstream, hangs_on_unknown
+from gitops.flow import words
+from gitops.flow.plans.downstream import hangs_on_unknown
+from gitops.flow.words import clip, plural, short, visible
 from gitops.model import (
+    Downstream,
     EnvironmentStatus,
     Lease,
     Outcome,
     Plan,
     PolicyLevel,
+    PreviewFailure,
     Record,
     RecordKind,
     ResourceStep,
+    Review,
     Ticket,
     Verdict,
+    by_weight,
+    weight_of,
 )
 from gitops.views import wording
 from gitops.views.markdown import downstream
-from gitops.views.markdown.review_comment import PreviewFailure, Review
 from gitops.views.terminal.lines import Lines, add_change
 from gitops.views.terminal.refusal import difference
-from gitops.views.wording import clip, plural, short, visible
 
 __all__ = ["console", "difference", "error", "ledger", "plan", "progress", "review", "status", "verdict"]
 
@@ -100,7 +105,7 @@ def review(review: Review) -> RenderableType:
     for stack in review.undeclared:
         footer.add(f"Stack {clip(stack.label)} {wording.UNDECLARED}.", "yellow")
     if quiet:
-        footer.add(f"Affected, but without changes: {wording.listed(quiet)}.", "dim")
+        footer.add(f"Affected, but without changes: {words.listed(quiet)}.", "dim")
     if review.unaffected or not review.stacks:
         footer.add(f"Not affected: {plural(review.unaffected, 'stack')}.", "dim")
     return Group(*parts, footer)
@@ -110,7 +115,7 @@ def _follows(one: Downstream) -> Lines:
     """What follows in a stack that reads moved outputs: no plan, so it has no digest."""
     lines = Lines()
     lines.add()
-    reads = wording.listed([clip(stack.label) for stack in one.reads])
+    reads = words.listed([clip(stack.label) for stack in one.reads])
     grave = one.untold or any(change.operation.destroys for change in one.changes)
     head = f"{clip(one.stack.label)} will follow, since it reads {reads}: {downstream.summary(one)}"
     lines.add(head, "bold red" if grave else "bold", hang=2)
@@ -121,7 +126,7 @@ def _follows(one: Downstream) -> Lines:
         lines.add(f"  {text}", "yellow", hang=4)
     for found in wording.findings(one.findings):
         lines.add(f"  policy, {downstream.finding(found)}", _FINDING_STYLES[found.level], hang=4)
-    for change in wording.ordered(one.changes):
+    for change in by_weight(one.changes):
         add_change(lines, change, indent=4)
         if hangs_on_unknown(change):
             lines.add(f"        {downstream.MAY_BE_NONE}", "dim", hang=8)
@@ -150,7 +155,7 @@ def plan(plan: Plan) -> RenderableType:
     for fate, which in wording.drift(plan):
         lines.add(f"  {fate}: {which}", "yellow", hang=4)
     for finding in wording.findings(plan.findings):
-        where = f" on {wording.resource_of(finding.urn)}" if finding.urn else ""
+        where = f" on {words.resource_of(finding.urn)}" if finding.urn else ""
         rule = f"{clip(finding.pack)}/{clip(finding.policy)}"
         lines.add(f"  policy, {finding.level}: {rule}{where}", _FINDING_STYLES[finding.level], hang=4)
         for line in finding.message.splitlines():
@@ -159,9 +164,9 @@ def plan(plan: Plan) -> RenderableType:
         for line in wording.warning(warning):
             lines.add(f"  warning: {line}", "yellow", hang=4)
     group = None
-    for change in wording.ordered(plan.changes):
-        if wording.weight(change) is not group:
-            group = wording.weight(change)
+    for change in by_weight(plan.changes):
+        if weight_of(change) is not group:
+            group = weight_of(change)
             lines.add(f"  {wording.TITLES[group]}", "bold")
         add_change(lines, change, indent=4)
     return lines
@@ -180,7 +185,7 @@ def verdict(verdict: Verdict) -> RenderableType:
 def progress(label: str, step: ResourceStep) -> Text:
     """One line of a running apply."""
     word, style = ("failed", "bold red") if step.failed else ("done", "green") if step.done else ("…", "dim")
-    text = Text(f"  {clip(label)}  {visible(step.operation):<8} {wording.resource_of(step.urn)}  ")
+    text = Text(f"  {clip(label)}  {visible(step.operation):<8} {words.resource_of(step.urn)}  ")
     return text.append(word, style)
 
 
@@ -221,7 +226,7 @@ def _add_free_text(lines: Lines, text: FreeText) -> None:
     for line in text.lines:
         lines.add(f"  │ {visible(line)}", hang=4)
     if text.left_out:
-        lines.add(f"  {wording.plural(text.left_out, 'line')} not shown: they could hold a secret.", "dim", hang=4)
+        lines.add(f"  {words.plural(text.left_out, 'line')} not shown: they could hold a secret.", "dim", hang=4)
 
 
 def ledger(records: Sequence[Record]) -> RenderableType:

@@ -13,8 +13,8 @@ import pytest
 
 from gitops.adapters.git.command import GitCommand
 from gitops.adapters.git.ledger import GitLedger
-from gitops.flow.ledger.chain import BRANCH, Query
-from gitops.model import Record, RecordKind
+from gitops.flow.ledger.chain import BRANCH
+from gitops.model import Query, Record, RecordKind
 from tests.contracts.remotes import remote_with_clones
 from tests.support import ledgers
 from tests.support.git import git
@@ -25,7 +25,7 @@ READ = """
 import resource, signal, sys
 from gitops.adapters.git.command import GitCommand
 from gitops.adapters.git.ledger import GitLedger
-from gitops.flow.ledger.chain import Query
+from gitops.model import Query
 
 if len(sys.argv) > 2:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))

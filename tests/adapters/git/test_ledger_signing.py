@@ -10,8 +10,8 @@ import pytest
 from gitops.adapters.git.command import GitCommand
 from gitops.adapters.git.ledger import GitLedger, Options
 from gitops.errors import GitFailed, LedgerBroken
-from gitops.flow.ledger.chain import BRANCH, Query
-from gitops.model import Record
+from gitops.flow.ledger.chain import BRANCH
+from gitops.model import Query, Record
 from tests.contracts.remotes import remote_with_clones
 from tests.support import ledgers
 from tests.support.git import git

@@ -5,7 +5,7 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
-from gitops.adapters.pulumi import options
+from gitops.adapters.pulumi import deployments, options
 from gitops.adapters.pulumi import preview as previews
 from gitops.adapters.pulumi.steps import Background
 from gitops.flow.plans import plan as plans
@@ -18,7 +18,7 @@ from tests.support.plans import BASE, DEV, NOW, inputs
 
 def plan(run: EngineRun, state: Mapping[str, Any] | None = None, digests: Mapping[str, str] | None = None) -> Plan:
     """The plan of a run that starts from this deployment document."""
-    start = plans.start_state(state or {}, digests or {})
+    start = deployments.start_state(state or {}, digests or {})
     return plans.build(DEV, "dev", BASE, run=run, start=start, inputs=inputs(), now=NOW)
 
 

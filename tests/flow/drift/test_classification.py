@@ -3,6 +3,7 @@
 from gitops.flow.drift import classification
 from gitops.flow.drift.classification import Look, Report, State
 from gitops.model import Operation, PropertyChange, SecretValue, Stack
+from gitops.views.markdown import drift
 from tests.support.plans import DEV, change, update
 
 QUEUE = "aws:sqs/queue:Queue"
@@ -27,9 +28,7 @@ def test_an_operation_that_nobody_knows_is_drift() -> None:
 
 def test_the_issue_names_resources_and_properties_without_values() -> None:
     secret = update("password", SecretValue("d1"), SecretValue("d2"))
-    text = classification.issue(
-        report(change(Operation.UPDATE, QUEUE, "jobs", secret, update("tags.owner", "eve", "ada")))
-    )
+    text = drift.issue(report(change(Operation.UPDATE, QUEUE, "jobs", secret, update("tags.owner", "eve", "ada"))))
     assert text is not None
     assert text.startswith("<!-- gitops:drift:dev -->\n")
     assert "<code>password</code>, <code>tags</code>" in text
@@ -40,7 +39,7 @@ def test_the_issue_names_resources_and_properties_without_values() -> None:
 def test_nothing_in_a_name_becomes_markup() -> None:
     stack = Stack("shop", "dev`@all")
     hostile = change(Operation.DELETE, QUEUE, "<img src=x>|@everybody\n# head")
-    text = classification.issue(Report("dev", "main", RELEASE, (Look(stack, RELEASE, (hostile,)),)))
+    text = drift.issue(Report("dev", "main", RELEASE, (Look(stack, RELEASE, (hostile,)),)))
     assert text is not None
     for markup in ("<img", "@everybody", "\n# head"):
         assert markup not in text
@@ -48,15 +47,13 @@ def test_nothing_in_a_name_becomes_markup() -> None:
 
 def test_many_resources_fit_into_an_issue() -> None:
     paths = tuple(PropertyChange(f"property{n}", update("x", 1, 2).kind, 1, 2) for n in range(50))
-    text = classification.issue(
-        report(*(change(Operation.UPDATE, QUEUE, f"{'<' * 300}{n}", *paths) for n in range(5000)))
-    )
+    text = drift.issue(report(*(change(Operation.UPDATE, QUEUE, f"{'<' * 300}{n}", *paths) for n in range(5000))))
     assert text is not None
     assert len(text) < 65_000
     assert "more resources." in text
 
 
 def test_an_issue_is_closed_only_where_all_is_known() -> None:
-    assert classification.issue(report()) is None
+    assert drift.issue(report()) is None
     assert not classification.must_stay(report())
     assert classification.must_stay(report(problem="no credentials"))

@@ -8,9 +8,9 @@ from gitops.config.settings import Environment
 from gitops.flow.gate import judgement
 from gitops.flow.gate.judgement import RuleSet, Situation
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History
 from gitops.model import (
     Approval,
+    History,
     Operation,
     Plan,
     PullRequest,

@@ -14,9 +14,9 @@ from gitops.flow.gate import judgement
 from gitops.flow.gate.destroys import Remarks
 from gitops.flow.gate.judgement import RuleSet, Situation
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History
 from gitops.model import (
     Comment,
+    History,
     Operation,
     Outcome,
     Plan,

@@ -11,9 +11,9 @@ from gitops.config.settings import Environment
 from gitops.errors import LedgerBroken
 from gitops.flow.gate import judgement
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History
 from gitops.model import (
     Approval,
+    History,
     Inputs,
     Operation,
     Outcome,

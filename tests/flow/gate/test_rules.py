@@ -12,8 +12,8 @@ from gitops.config.settings import Environment
 from gitops.flow.gate import judgement, rules
 from gitops.flow.gate.judgement import RuleSet, Situation
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History
 from gitops.model import (
+    History,
     Operation,
     Outcome,
     Plan,

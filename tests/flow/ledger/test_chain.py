@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gitops.errors import LedgerBroken
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import Author, History
-from gitops.model import Operation, Record, RecordKind, Stack
+from gitops.flow.ledger.chain import Author
+from gitops.flow.ledger.history import plan_for
+from gitops.model import History, Operation, Query, Record, RecordKind, Stack
 from tests.support.plans import DEV, HEAD, NOW, add, change, plan
 
 ADA = Author("ada", "dev")
@@ -87,7 +88,7 @@ def test_a_missing_or_moved_record_breaks_the_chain(kept: tuple[int, ...]) -> No
 def test_history_that_does_not_hold_is_not_trusted() -> None:
     with pytest.raises(LedgerBroken, match="record 2 is missing"):
         records.trusted((THREE[0], THREE[2]))
-    assert tuple(records.trusted(THREE).select(records.Query(), oldest_first=True)) == THREE
+    assert tuple(records.trusted(THREE).select(Query(), oldest_first=True)) == THREE
 
 
 @pytest.mark.parametrize(
@@ -120,15 +121,15 @@ def test_the_newest_plan_of_a_stack_and_commit_is_found() -> None:
             made(RecordKind.PLAN, commit="f" * 40, minutes=7, **body[0]),
         )
     )
-    assert history.plan_for(DEV, HEAD, 7) == two
-    assert history.plan_for(DEV, HEAD, 7, NOW + timedelta(minutes=4)) == one
-    assert history.plan_for(DEV, HEAD, 7, NOW - timedelta(minutes=1)) is None
-    assert history.plan_for(DEV, "0" * 40, 7) is None
+    assert plan_for(history, DEV, HEAD, 7) == two
+    assert plan_for(history, DEV, HEAD, 7, NOW + timedelta(minutes=4)) == one
+    assert plan_for(history, DEV, HEAD, 7, NOW - timedelta(minutes=1)) is None
+    assert plan_for(history, DEV, "0" * 40, 7) is None
 
 
 def test_a_plan_record_without_a_plan_is_a_broken_ledger() -> None:
     with pytest.raises(LedgerBroken):
-        History((made(RecordKind.PLAN, shown_on=7),)).plan_for(DEV, HEAD, 7)
+        plan_for(History((made(RecordKind.PLAN, shown_on=7),)), DEV, HEAD, 7)
 
 
 STARTED, APPLIED, FAILED = RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.APPLY_FAILED

@@ -5,10 +5,19 @@ import re
 
 import pytest
 
+from gitops.adapters.pulumi import deployments
+from gitops.adapters.pulumi.property_values import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN_SENTINELS
 from gitops.flow.plans import downstream
-from gitops.flow.plans.downstream import Downstream
-from gitops.flow.plans.values import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN_SENTINELS
-from gitops.model import Operation, PolicyFinding, PolicyLevel, ResourceChange, Stack, UnknownValue
+from gitops.model import (
+    Downstream,
+    Operation,
+    PolicyFinding,
+    PolicyLevel,
+    ResourceChange,
+    Stack,
+    UnknownValue,
+    gravest_first,
+)
 from gitops.views.markdown import downstream as following
 from gitops.views.markdown import review_comment
 from tests.support.plans import change, plan, remove, review, reviewed, update
@@ -48,7 +57,7 @@ def test_an_output_with_something_unknown_inside_is_unknown() -> None:
         "c": {"d": [1, UNKNOWN]},
         "e": {SIGNATURE_KEY: SECRET_SIGNATURE, "ciphertext": "x"},
     }
-    assert downstream.unknown_outputs(outputs) == ("b", "c")
+    assert deployments.unknown_outputs(outputs) == ("b", "c")
 
 
 @pytest.mark.parametrize(
@@ -87,27 +96,27 @@ def test_a_change_hangs_on_what_is_unknown_where_nothing_else_decides(found: Res
     ],
 )
 def test_the_secrets_provider_of_the_settings_is_the_states(settings: dict, expected: object) -> None:
-    assert downstream.secrets_provider(settings) == expected
-    document = downstream.outputs_only(A, {"a": 1}, downstream.secrets_provider(settings))
-    assert downstream.secrets_provider_in(document) == expected
+    assert deployments.secrets_provider(settings) == expected
+    document = deployments.outputs_only(A, {"a": 1}, deployments.secrets_provider(settings))
+    assert deployments.secrets_provider_in(document) == expected
 
 
 def test_what_was_read_before_is_known_from_the_state() -> None:
     names = ("organization/net/dev", "dev", "")
     resources = [{"type": downstream.REFERENCE_TYPE, "inputs": {"name": name}} for name in names]
     document = {"deployment": {"resources": [*resources, {"type": "x:y:Z", "inputs": {"name": "organization/a/b"}}]}}
-    assert downstream.referenced(document) == {"organization/net/dev"}
-    assert downstream.referenced({}) == frozenset()
+    assert deployments.referenced(document) == {"organization/net/dev"}
+    assert deployments.referenced({}) == frozenset()
 
 
 def test_a_checkpoint_keeps_how_the_deployment_is_written() -> None:
-    made = downstream.checkpoint("organization/a/dev", {"version": 4, "features": ["views"], "deployment": {"x": 1}})
+    made = deployments.checkpoint("organization/a/dev", {"version": 4, "features": ["views"], "deployment": {"x": 1}})
     assert made == {
         "version": 4,
         "features": ["views"],
         "checkpoint": {"stack": "organization/a/dev", "latest": {"x": 1}},
     }
-    assert downstream.checkpoint("organization/a/dev", {})["checkpoint"]["latest"] is None
+    assert deployments.checkpoint("organization/a/dev", {})["checkpoint"]["latest"] is None
 
 
 def test_what_a_machine_packs_is_read_back() -> None:
@@ -123,7 +132,7 @@ def test_the_gravest_comes_first_and_what_cannot_be_told_before_it() -> None:
         Downstream(B, (D,), (REPLACED,)),
         Downstream(C, (D,), untold=("no",)),
     )
-    assert [one.stack for one in following.ordered(found)] == [C, B, A]
+    assert [one.stack for one in gravest_first(found)] == [C, B, A]
 
 
 def test_the_comment_of_ten_thousand_that_follow_stays_within_its_limit() -> None:

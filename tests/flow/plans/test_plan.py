@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitops.adapters.pulumi import deployments, property_values
 from gitops.errors import LedgerBroken
 from gitops.flow.plans import plan as plans
 from gitops.flow.plans import values
@@ -216,11 +217,11 @@ def resource(name: str = "web", **more: Any) -> dict[str, Any]:
 
 def secret(ciphertext: str) -> dict[str, str]:
     """An encrypted value in a deployment document."""
-    return {values.SIGNATURE_KEY: values.SECRET_SIGNATURE, "ciphertext": ciphertext}
+    return {property_values.SIGNATURE_KEY: property_values.SECRET_SIGNATURE, "ciphertext": ciphertext}
 
 
 def test_a_stack_that_does_not_exist_starts_like_an_empty_one() -> None:
-    assert plans.start_state({}, {}) == plans.start_state(deployment(), {})
+    assert deployments.start_state({}, {}) == deployments.start_state(deployment(), {})
 
 
 @pytest.mark.parametrize(
@@ -234,7 +235,10 @@ def test_a_stack_that_does_not_exist_starts_like_an_empty_one() -> None:
     ],
 )
 def test_a_moved_resource_moves_the_start_state(moved: dict[str, Any], name: str) -> None:
-    before, after = plans.start_state(deployment(resource()), {}), plans.start_state(deployment(resource(**moved)), {})
+    before, after = (
+        deployments.start_state(deployment(resource()), {}),
+        deployments.start_state(deployment(resource(**moved)), {}),
+    )
     assert before.digest != after.digest
     assert before.resources.keys() == after.resources.keys()
 
@@ -250,38 +254,38 @@ def test_times_source_positions_and_the_order_of_dependencies_do_not_move_the_st
         sourcePosition="project:///other/__main__.py#1",
         stackTrace=[{"sourcePosition": "x"}],
     )
-    assert plans.start_state(deployment(left), {}) == plans.start_state(deployment(right), {})
+    assert deployments.start_state(deployment(left), {}) == deployments.start_state(deployment(right), {})
 
 
 def test_what_was_made_by_half_is_named_and_counts() -> None:
-    half = plans.start_state(deployment(resource(initErrors=["its creation was cut short"])), {})
+    half = deployments.start_state(deployment(resource(initErrors=["its creation was cut short"])), {})
     assert half.unfinished == (urn(BUCKET, "web"),)
-    assert half.digest != plans.start_state(deployment(resource()), {}).digest
+    assert half.digest != deployments.start_state(deployment(resource()), {}).digest
 
 
 def test_outputs_that_each_run_reads_anew_do_not_move_the_start_state() -> None:
     left, right = (resource(custom=True, outputs={"resourceVersion": version}) for version in "12")
-    assert plans.start_state(deployment(left), {}) == plans.start_state(deployment(right), {})
+    assert deployments.start_state(deployment(left), {}) == deployments.start_state(deployment(right), {})
 
 
 def test_the_outputs_that_other_stacks_read_move_the_start_state() -> None:
     stack = {"urn": urn(plans.STACK_TYPE, "shop-dev"), "type": plans.STACK_TYPE, "custom": False}
     left, right = ({**stack, "outputs": {"url": name}} for name in "ab")
-    assert plans.start_state(deployment(left), {}) != plans.start_state(deployment(right), {})
+    assert deployments.start_state(deployment(left), {}) != deployments.start_state(deployment(right), {})
 
 
 def test_a_secret_counts_by_its_value_and_not_by_its_ciphertext() -> None:
     digests = {"v1:a": "one", "v1:b": "one", "v1:c": "two"}
-    states = [plans.start_state(deployment(resource(inputs={"pw": secret(text)})), digests) for text in digests]
+    states = [deployments.start_state(deployment(resource(inputs={"pw": secret(text)})), digests) for text in digests]
     assert states[0] == states[1]
     assert states[0].digest != states[2].digest
 
 
 def test_pending_operations_and_a_second_copy_of_a_resource_count() -> None:
-    plain = plans.start_state(deployment(resource()), {})
-    pending = plans.start_state(deployment(resource(), pending=(urn(BUCKET, "new"),)), {})
-    twice = plans.start_state(deployment(resource(), resource(delete=True)), {})
-    turned = plans.start_state(deployment(resource(delete=True), resource()), {})
+    plain = deployments.start_state(deployment(resource()), {})
+    pending = deployments.start_state(deployment(resource(), pending=(urn(BUCKET, "new"),)), {})
+    twice = deployments.start_state(deployment(resource(), resource(delete=True)), {})
+    turned = deployments.start_state(deployment(resource(delete=True), resource()), {})
     assert pending.pending == (urn(BUCKET, "new"),)
     assert len({plain.digest, pending.digest, twice.digest}) == 3
     assert twice.digest == turned.digest
@@ -291,14 +295,16 @@ def test_pending_operations_and_a_second_copy_of_a_resource_count() -> None:
 
 def test_a_third_copy_of_a_resource_counts_in_any_order() -> None:
     old, older = resource(id="i-2", delete=True), resource(id="i-3", delete=True)
-    found = [plans.start_state(deployment(resource(), *copies), {}) for copies in ((old, older), (older, old), (old,))]
+    found = [
+        deployments.start_state(deployment(resource(), *copies), {}) for copies in ((old, older), (older, old), (old,))
+    ]
     assert found[0] == found[1]
     assert found[0].digest != found[2].digest
 
 
 def test_a_dependency_of_a_property_moves_the_start_state_and_an_empty_list_does_not() -> None:
     plain, empty, tied = (
-        plans.start_state(deployment(resource(propertyDependencies=value)), {})
+        deployments.start_state(deployment(resource(propertyDependencies=value)), {})
         for value in ({}, {"size": [], "acl": None}, {"size": [urn(BUCKET, "a")], "acl": []})
     )
     assert plain == empty
@@ -308,7 +314,7 @@ def test_a_dependency_of_a_property_moves_the_start_state_and_an_empty_list_does
 def test_the_stacks_own_contract_is_its_outputs() -> None:
     stack = {"urn": "urn:stack", "type": plans.STACK_TYPE, "inputs": {"no": 1}, "outputs": {"url": secret("v1:a")}}
     gone = resource("gone", delete=True)
-    state = plans.inputs_in_state(deployment(stack, resource(), gone), {"v1:a": "d"})
+    state = deployments.inputs_in_state(deployment(stack, resource(), gone), {"v1:a": "d"})
     assert state == {"urn:stack": {"url": SecretValue("d")}, urn(BUCKET, "web"): {"size": 12}}
 
 
@@ -316,7 +322,7 @@ def test_what_a_saved_plan_adds_and_updates_is_read_with_its_secrets() -> None:
     goal = {"type": BUCKET, "inputDiff": {"adds": {"a": 1}, "updates": {"pw": secret("v1:a")}, "deletes": ["x"]}}
     stack = {"type": plans.STACK_TYPE, "outputDiff": {"adds": {"url": "x"}}, "inputDiff": {"adds": {"no": 1}}}
     saved = {"resourcePlans": {"u1": {"goal": goal}, "u2": {"goal": stack}, "u3": {}}}
-    assert plans.inputs_in_saved_plan(saved, {"v1:a": "d"}) == {
+    assert deployments.inputs_in_saved_plan(saved, {"v1:a": "d"}) == {
         "u1": {"a": 1, "pw": SecretValue("d")},
         "u2": {"url": "x"},
         "u3": {},
@@ -329,7 +335,7 @@ def test_what_a_saved_plan_asks_beyond_inputs_is_told_apart() -> None:
 
     first = ["delete-replaced", "replace", "create-replacement"]
     last = ["create-replacement", "replace", "delete-replaced"]
-    assert plans.orders_in_saved_plan(saved(["import"], id="vpc-1")) == {"a": {"(import)": "vpc-1"}}
-    assert plans.orders_in_saved_plan(saved(first)) == {"a": {"(delete before replace)": True}}
-    assert plans.orders_in_saved_plan(saved(last)) == {"a": {}}
-    assert plans.orders_in_saved_plan({}) == {}
+    assert deployments.orders_in_saved_plan(saved(["import"], id="vpc-1")) == {"a": {"(import)": "vpc-1"}}
+    assert deployments.orders_in_saved_plan(saved(first)) == {"a": {"(delete before replace)": True}}
+    assert deployments.orders_in_saved_plan(saved(last)) == {"a": {}}
+    assert deployments.orders_in_saved_plan({}) == {}

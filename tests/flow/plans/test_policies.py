@@ -12,8 +12,18 @@ from gitops.flow.gate.rules import policy
 from gitops.flow.impact.discovery import Snapshot
 from gitops.flow.plans import plan as plans
 from gitops.flow.plans import policies
-from gitops.flow.plans.policies import PackChange, PackFate, Packs
-from gitops.model import EngineRun, Evaluation, Outcome, Plan, PolicyFinding, PolicyLevel, PolicyPack
+from gitops.flow.plans.policies import Packs
+from gitops.model import (
+    EngineRun,
+    Evaluation,
+    Outcome,
+    PackChange,
+    PackFate,
+    Plan,
+    PolicyFinding,
+    PolicyLevel,
+    PolicyPack,
+)
 from tests.support.plans import DEV, HEAD, NOW, inputs, start
 
 FILES = {

@@ -8,8 +8,7 @@ import pytest
 
 from gitops.errors import Failed
 from gitops.flow.plans import shard_results
-from gitops.model import Plan
-from gitops.views.markdown.review_comment import PreviewFailure
+from gitops.model import Plan, PreviewFailure
 from tests.golden import reviews
 from tests.support.plans import DEV
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitops.adapters.pulumi import property_values as pulumi_values
 from gitops.flow.plans import values
 from gitops.model import PropertyChange, PropertyKind, SecretValue, UnknownValue
 
-SECRET = {values.SIGNATURE_KEY: values.SECRET_SIGNATURE, "ciphertext": "v1:abc"}
+SECRET = {pulumi_values.SIGNATURE_KEY: pulumi_values.SECRET_SIGNATURE, "ciphertext": "v1:abc"}
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 keys = st.one_of(st.text(max_size=4), st.sampled_from(["$secret", "$unknown", "$integer", "a.b", 'a"b', "a[0]", ""]))
@@ -30,7 +31,7 @@ raw_values = st.recursive(
     max_leaves=12,
 )
 DIGESTS = {"v1:abc": "d1", "v1:def": "d2"}
-property_values = raw_values.map(lambda raw: values.read(raw, DIGESTS))
+property_values = raw_values.map(lambda raw: pulumi_values.read(raw, DIGESTS))
 objects = st.dictionaries(keys, property_values, max_size=4)
 
 
@@ -165,7 +166,7 @@ def test_the_top_level_of_a_path(path: str, first: str) -> None:
 
 def test_secrets_and_unknowns_are_read_as_such() -> None:
     raw = {"pw": SECRET, "id": UNKNOWN, "list": [SECRET, {"deep": UNKNOWN}], "plain": "text"}
-    assert values.read(raw, DIGESTS) == {
+    assert pulumi_values.read(raw, DIGESTS) == {
         "pw": SecretValue("d1"),
         "id": UnknownValue(),
         "list": [SecretValue("d1"), {"deep": UnknownValue()}],
@@ -175,7 +176,7 @@ def test_secrets_and_unknowns_are_read_as_such() -> None:
 
 @pytest.mark.parametrize("key", ["$secret", "$unknown", "$integer", "$$secret"])
 def test_a_programs_own_key_cannot_pass_for_a_mark_of_ours(key: str) -> None:
-    read = values.read({"value": {key: "d1"}}, {})
+    read = pulumi_values.read({"value": {key: "d1"}}, {})
     assert values.unpack(values.pack(read)) == read
     for ours in (SecretValue("d1"), UnknownValue()):
         assert values.digest(read["value"]) != values.digest(ours)
@@ -185,7 +186,7 @@ def test_an_undigested_secret_takes_the_digest_from_the_same_place_in_the_first_
     asked = {"a": SecretValue(""), "b": [SecretValue("")], "c": SecretValue("kept"), "d": SecretValue("")}
     first = {"a": "plain", "b": [SecretValue("b1")]}
     second = {"a": SecretValue("a2"), "b": [SecretValue("b2")], "c": SecretValue("other")}
-    assert values.fill_secrets(asked, first, second) == {
+    assert pulumi_values.fill_secrets(asked, first, second) == {
         "a": SecretValue("a2"),
         "b": [SecretValue("b1")],
         "c": SecretValue("kept"),
@@ -195,7 +196,7 @@ def test_an_undigested_secret_takes_the_digest_from_the_same_place_in_the_first_
 
 def test_every_ciphertext_is_found() -> None:
     raw = {"a": SECRET, "b": [{"c": {**SECRET, "ciphertext": "v1:def"}}], "d": "v1:plain"}
-    assert sorted(values.ciphertexts(raw)) == ["v1:abc", "v1:def"]
+    assert sorted(pulumi_values.ciphertexts(raw)) == ["v1:abc", "v1:def"]
 
 
 def test_an_integer_beyond_a_doubles_range_still_counts_exactly() -> None:

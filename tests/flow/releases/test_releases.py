@@ -9,12 +9,13 @@ import pytest
 from gitops.config.gate import Gate
 from gitops.config.settings import Environment
 from gitops.flow.ledger import chain as records
-from gitops.flow.ledger.chain import History
 from gitops.flow.plans import plan as plans
-from gitops.flow.releases import promotion, release, rollback
+from gitops.flow.releases import release, rollback
 from gitops.flow.releases.promotion import Content
 from gitops.flow.releases.release import Release, Rollback
-from gitops.model import AffectedStack, Commit, Operation, Plan, Reason, ReasonKind, Record, RecordKind, Stack
+from gitops.model import AffectedStack, Commit, History, Operation, Plan, Reason, ReasonKind, Record, RecordKind, Stack
+from gitops.views.markdown import promotion
+from gitops.views.markdown import rollback as rollback_text
 from tests.support.plans import DEV, NOW, change, plan
 
 OTHER = Stack("shop", "other")
@@ -145,7 +146,7 @@ def test_the_texts_always_fit_and_hold_no_markup() -> None:
     lost = tuple(rollback.Lost(one, change(Operation.DELETE, QUEUE, hostile), record) for one in stacks)
     losses = rollback.Losses(lost, (record,) * 300)
     result = rollback.Result("prod", rollback.Outcome.PROPOSED, ONE, TWO, losses=losses)
-    returned = rollback.body(result, of, rollback.Content(commits, paths, paths), hostile)
+    returned = rollback_text.body(result, of, rollback.Content(commits, paths, paths), hostile)
     for text in (carried, returned):
         assert len(text) < LIMIT
         assert "more stacks." in text

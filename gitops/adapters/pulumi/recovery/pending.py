@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from gitops.adapters.pulumi import deployments
 from gitops.adapters.pulumi.recovery.whereabouts import (
     RULES,
     ByTags,
@@ -21,7 +22,6 @@ from gitops.adapters.pulumi.recovery.whereabouts import (
     Whereabouts,
     whereabouts,
 )
-from gitops.flow.plans import plan as plans
 
 _PROVIDER_TYPE = "pulumi:providers:"
 _LINKS = ("parent", "dependencies", "propertyDependencies", "deletedWith", "replaceWith", "viewOf")
@@ -96,7 +96,8 @@ class Settled:
 def pending(deployment: Mapping[str, Any]) -> tuple[Pending, ...]:
     """The operations that a killed update left. Raises ValueError for a kind this release does not know."""
     return tuple(
-        Pending(Kind(operation["type"]), operation["resource"]) for operation in plans.pending_operations(deployment)
+        Pending(Kind(operation["type"]), operation["resource"])
+        for operation in deployments.pending_operations(deployment)
     )
 
 
@@ -128,7 +129,7 @@ def probes(one: Pending, ids: Sequence[str], deployment: Mapping[str, Any]) -> t
     recorded = _recorded(one, deployment)
     if one.kind is not Kind.CREATING and recorded:
         return (Probe(one, recorded),)
-    entries = (r for r in plans.resources_of(deployment) if r.get("type") == one.type)
+    entries = (r for r in deployments.resources_of(deployment) if r.get("type") == one.type)
     # What awaits its replacement is deleted: under its id there can be the replacement only.
     known = {str(r.get("id")) for r in entries if not r.get("pendingReplacement")}
     return tuple(Probe(one, {**one.resource, "id": id_}) for id_ in ids if id_ not in known)
@@ -150,7 +151,7 @@ def probe_document(deployment: Mapping[str, Any], questions: Sequence[Probe]) ->
     """A deployment of the providers and the probed resources only, so that a refresh of all of it touches no other."""
     providers = [
         {key: value for key, value in resource.items() if key not in (*_LINKS, *_MARKS)}
-        for resource in plans.resources_of(deployment)
+        for resource in deployments.resources_of(deployment)
         if str(resource.get("type")).startswith(_PROVIDER_TYPE) and not resource.get("delete")
     ]
     asked = [
@@ -161,7 +162,7 @@ def probe_document(deployment: Mapping[str, Any], questions: Sequence[Probe]) ->
 
 def answers(questions: Sequence[Probe], refreshed: Mapping[str, Any]) -> tuple[Answer, ...]:
     """What the refreshed probe document says to each question."""
-    found = {str(resource["urn"]): resource for resource in plans.resources_of(refreshed)}
+    found = {str(resource["urn"]): resource for resource in deployments.resources_of(refreshed)}
     return tuple((probe, found.get(probe.pending.urn)) for probe in questions)
 
 
@@ -169,7 +170,7 @@ def settle(
     deployment: Mapping[str, Any], nothing: Sequence[tuple[Pending, str]], answered: Sequence[Answer]
 ) -> Settled:
     """Merge the answers into the state. With refusals, the document is not to be used."""
-    resources: list[dict[str, Any]] = plans.resources_of(deployment)
+    resources: list[dict[str, Any]] = deployments.resources_of(deployment)
     told = [f"the pending {_noun(one)} of {one.title} is dropped: {why}" for one, why in nothing]
     refusals = []
     by_operation: dict[int, list[Answer]] = {}
@@ -199,12 +200,12 @@ def _noun(one: Pending) -> str:
 
 
 def _is_known(one: Pending, deployment: Mapping[str, Any]) -> bool:
-    return any(resource.get("urn") == one.urn for resource in plans.resources_of(deployment))
+    return any(resource.get("urn") == one.urn for resource in deployments.resources_of(deployment))
 
 
 def _recorded(one: Pending, deployment: Mapping[str, Any]) -> Resource | None:
     """The state's entry that the operation works on; of several with its URN, the one with its id."""
-    entries = [r for r in plans.resources_of(deployment) if r.get("urn") == one.urn]
+    entries = [r for r in deployments.resources_of(deployment) if r.get("urn") == one.urn]
     return next((r for r in entries if r.get("id") and r.get("id") == one.id), None)
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from gitops.adapters.aws import lookup
+from gitops.adapters.pulumi import deployments
 from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.adapters.pulumi.recovery import pending as flow
 from gitops.adapters.pulumi.recovery.pending import ByTags, KnownId, Nothing, Pending, Probe, Settled, Unknowable
 from gitops.adapters.pulumi.recovery.whereabouts import RULES, Rules
 from gitops.adapters.system import scratch
 from gitops.errors import NO_TEXT, EngineFailed, FreeText
-from gitops.flow.plans import plan as plans
 
 _LOOKUP_SECONDS = 120
 
@@ -142,7 +142,7 @@ def _look_up(
 
 def _provider_inputs(deployment: Mapping[str, Any], reference: str) -> Mapping[str, Any]:
     urn, _, id_ = reference.rpartition("::")
-    for resource in plans.resources_of(deployment):
+    for resource in deployments.resources_of(deployment):
         if resource.get("urn") == urn and resource.get("id") == id_:
             inputs: Mapping[str, Any] = resource.get("inputs") or {}
             return inputs

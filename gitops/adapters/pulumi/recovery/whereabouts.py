@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitops.flow.plans import values
+from gitops.adapters.pulumi import property_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,5 +199,5 @@ def _kubernetes(inputs: Mapping[str, Any]) -> Whereabouts:
 
 def _fill(template: str, inputs: Mapping[str, Any]) -> str:
     fields = {name: inputs.get(name) for name in _FIELD.findall(template)}
-    known = (isinstance(v, str) and v and v not in values.UNKNOWN_SENTINELS for v in fields.values())
+    known = (isinstance(v, str) and v and v not in property_values.UNKNOWN_SENTINELS for v in fields.values())
     return template.format(**fields) if all(known) else ""
