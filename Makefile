@@ -2,11 +2,14 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
+# Idle workers take over what others have not begun; the longest begin first (tests/support/longest_first.py).
+PYTEST := $(VENV)/python -m pytest -n 2 --dist worksteal --durations 20
+PURE := tests/flow tests/config tests/golden tests/views tests/docs tests/adapters/pulumi
 TOOLCHAIN := $(PYTHON) -m gitops.toolchain
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench kills toolchain lock clean python
+.PHONY: help demo check test test-all lint bench kills toolchain lock clean python
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,14 +18,25 @@ demo: python ## carry real changes through the pipeline in a local sandbox, whil
 	@$(TOOLCHAIN) install --for demo
 	@$(VENV)/gitops demo
 
-test: python ## run all tests, lint and type checks
+check: python ## lint, types, contracts, and the tests that need nothing but Python and Git (a minute or two)
+	@$(TOOLCHAIN) install --for environment
+	@$(MAKE) --no-print-directory lint
+	$(PYTEST) -m "not engine" $(PURE)
+
+test: python ## check, and every tier of the tests on real tools but what is long by nature
 	@$(TOOLCHAIN) install --for test
+	@$(MAKE) --no-print-directory lint
+	$(PYTEST) -m "not long"
+
+test-all: test ## test, then what is long by nature: the whole demo, every planted secret, fifty kills
+	$(PYTEST) -m long
+	@$(VENV)/python bench/kills.py
+
+lint:
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
-	$(VENV)/python -m pytest -n 2 -m "not engine"
-	$(VENV)/python -m pytest -n 2 -m engine
 
 bench: python ## measure the pipeline beside the plain Pulumi CLI, in one run
 	@$(TOOLCHAIN) install --for demo

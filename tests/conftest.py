@@ -2,10 +2,22 @@
 
 import signal
 
-from tests.support.golden import golden, pytest_addoption
+import pytest
+
+from tests.support import golden as golden_files
+from tests.support import longest_first
+from tests.support.golden import golden
+from tests.support.longest_first import pytest_collection_modifyitems, pytest_configure
 from tests.support.sandbox import sandbox
 
-__all__ = ["golden", "pytest_addoption", "sandbox"]
+__all__ = ["golden", "pytest_collection_modifyitems", "pytest_configure", "sandbox"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of both."""
+    golden_files.pytest_addoption(parser)
+    longest_first.pytest_addoption(parser)
+
 
 # A suite that is started with `nohup`, or in the background of a script, ignores hang-ups or interrupts, and so would
 # all that it starts. A handler is not inherited.

@@ -10,6 +10,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.engine
+@pytest.mark.long
 def test_the_story_goes_as_told(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "gitops", "-C", str(REPOSITORY), "demo", "--clean"]
     told = subprocess.run(

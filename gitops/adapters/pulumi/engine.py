@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from gitops.adapters.pulumi import (
     deployments,
-    failures,
     graph,
     options,
     plugins,
@@ -29,7 +28,7 @@ from gitops.adapters.pulumi import (
 from gitops.adapters.pulumi import preview as previews
 from gitops.adapters.pulumi.events import evaluations
 from gitops.adapters.pulumi.events import typed as read_events
-from gitops.adapters.pulumi.failures import Surroundings
+from gitops.adapters.pulumi.failed_run import FailedRun
 from gitops.adapters.pulumi.installed import Installed
 from gitops.adapters.pulumi.process import Finished, PulumiProcess, failure
 from gitops.adapters.pulumi.recovery import killed_run, providers
@@ -45,7 +44,6 @@ from gitops.model import (
     CutOff,
     Diagnostic,
     EngineRun,
-    PolicyLevel,
     PolicyPack,
     PolicyRule,
     ResourceStep,
@@ -61,7 +59,6 @@ if TYPE_CHECKING:
 __all__ = ["DIGEST_KEY", "PulumiEngine"]
 
 _EVENTS = "pulumi.automation.events"
-_SAYS_NOTHING = (previews.FAILED, "update failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,14 +339,8 @@ class PulumiEngine:
             deployment, document = {}, {}
         else:
             self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
-        around = Surroundings(
-            failures.operations_in(raw),
-            failures.properties_in(deployment, document),
-            lambda path: _own_file(work.folder, path),
-        )
-        failed = failures.of_run(run.errors, run.findings, around)
-        texts = [previews.sentence(one) for one in _worth_telling(run)]
-        return failure(work.doing, finished, work.process.redactor, failed, texts)
+        failed = FailedRun(work.doing, work.folder, finished, run, raw)
+        return failed.error(work.process.redactor, deployment, document)
 
     def _without_secrets(
         self, work: _Work, run: EngineRun, deployment: Mapping[str, Any], document: Mapping[str, Any]
@@ -388,20 +379,3 @@ def _create(process: PulumiProcess, folder: Path, stack: str, doing: str) -> Non
     named = stack_settings(folder, stack).get("secretsprovider")
     provider = ["--secrets-provider", str(named)] if named else []
     process.must(folder, ["stack", "init", stack, *provider], doing)
-
-
-def _own_file(folder: Path, path: str) -> str:
-    """The path of one of the project's files, relative to its folder; empty for any other path."""
-    try:
-        own = (folder / path).resolve().relative_to(folder.resolve())
-        return own.as_posix() if (folder / own).is_file() else ""
-    except (ValueError, OSError):
-        return ""
-
-
-def _worth_telling(run: EngineRun) -> Sequence[Diagnostic]:
-    """The messages of a failed run, and the mandatory policies that it violated: they may be all there is to say."""
-    violated = [one for one in run.findings if one.level is PolicyLevel.MANDATORY]
-    told = [Diagnostic(Severity.ERROR, f"policy {one.pack}/{one.policy}: {one.message}", one.urn) for one in violated]
-    said = [one for one in run.errors if one.urn or one.message not in _SAYS_NOTHING]
-    return (*said, *told) or run.errors
