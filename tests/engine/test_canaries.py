@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.journey import Journey
+from tests.engine.journey import GITOPS, Journey
 from tests.support.canaries import Arguments, files, found, objects
 from tests.support.git import git
+from tests.support.tiny import Tiny
 
 pytestmark = pytest.mark.engine
 
@@ -23,8 +24,25 @@ KEY = "the key\n-----BEGIN KEY-----\nY2FuYXJ5LWxpbmUtb25l\ncanary-line-two-7d1e\
 LOGIN = json.dumps({"user": "canary-user-31aa", "password": "canary-login-5e8b"})
 PIN = "Zq7x"
 NEW, OLD = "canary-unseen-b41d", "canary-unseen-a90c"
+TOKEN = "canary-token-77c1"
+QUOTING = """#!/usr/bin/env python3
+import json
+from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
+
+
+def quote(args, report):
+    if args.resource_type == "things:index:Thing":
+        report("it has " + json.dumps(dict(args.props), default=str, sort_keys=True))
+
+
+PolicyPack(
+    name="quoting",
+    enforcement_level=EnforcementLevel.ADVISORY,
+    policies=[ResourceValidationPolicy("quote", "Quotes what it sees.", quote)],
+)
+"""
 CONFIG = {"tiny:pw": PASSWORD, "tiny:key": KEY, "tiny:login": LOGIN, "tiny:pin": PIN}
-CANARIES = (PASSWORD, *KEY.splitlines()[2:4], "canary-user-31aa", "canary-login-5e8b", NEW, OLD)
+CANARIES = (PASSWORD, *KEY.splitlines()[2:4], "canary-user-31aa", "canary-login-5e8b", TOKEN, NEW, OLD)
 PROGRAM = '''
 import base64, json, os
 from pathlib import Path
@@ -39,8 +57,13 @@ unseen = pulumi.Output.secret("OLD" if pulumi.runtime.is_dry_run() else "NEW")
 
 
 class Thing(pulumi.CustomResource):
+    def __init__(self, name, inputs, options):
+        super().__init__("things:index:Thing", name, {"serial": None, **inputs}, options)
+
+
+class Provider(pulumi.ProviderResource):
     def __init__(self, name, inputs):
-        super().__init__("things:index:Thing", name, {"serial": None, **inputs})
+        super().__init__("things", name, inputs)
 
 
 class Box(pulumi.ComponentResource):
@@ -49,7 +72,10 @@ class Box(pulumi.ComponentResource):
         self.register_outputs({"unseen": unseen if how == "component deviates" else secrets["pw"]})
 
 
-every = "; ".join(clear.values())
+# Of a token in the environment only its process knows.
+every = "; ".join((*clear.values(), os.environ["THINGS_API_TOKEN"]))
+provider = Provider("provider", {"login": secrets["login"]})
+hidden = pulumi.ResourceOptions(provider=provider, additional_secret_outputs=["serial"])
 forms = [every, json.dumps(every), base64.b64encode(("user:" + every).encode()).decode(), repr(every)]
 fail = {
     "provider quotes": "\\n".join(forms),
@@ -57,7 +83,7 @@ fail = {
 }.get(how, "")
 Box("box")
 Thing("one", {"size": len(how), **secrets, **({"unseen": unseen} if how == "deviates" else {}),
-              **({"fail": pulumi.Output.secret(fail)} if fail else {})})
+              **({"fail": pulumi.Output.secret(fail)} if fail else {})}, hidden)
 if how == "program prints":
     print(every)
     pulumi.log.warn("warning: " + every)
@@ -86,7 +112,8 @@ EVERY = (
 @pytest.fixture
 def planted(tmp_path: Path) -> Journey:
     """A released stack with every secret in its config, its state and its outputs."""
-    journey = Journey.begin(tmp_path, {}, CONFIG)
+    begun = Journey.begin(tmp_path, {}, CONFIG)
+    journey = Journey(begun.folder, Tiny(begun.tiny.root, {"THINGS_API_TOKEN": TOKEN}))
     journey.push({"__main__.py": PROGRAM, "how": "settled"})
     journey.host.merge(journey.review())
     assert "released" in journey.gitops("up", "--environment", "dev")
@@ -99,14 +126,24 @@ def test_a_failure_shows_no_secret(planted: Journey) -> None:
 
 @pytest.mark.long
 def test_no_kind_of_failure_shows_a_secret(planted: Journey) -> None:
-    said = _nothing_is_shown(planted, EVERY)
+    planted.branch("pack")
+    pack = {"policy/__main__.py": QUOTING, "policy/PulumiPolicy.yaml": "runtime: python\n"}
+    planted.push({**pack, "gitops.yaml": f"{GITOPS}policy: {{packs: [policy]}}\n"})
+    planted.host.merge(planted.review())
+    assert "released" in planted.gitops("up", "--environment", "dev")
+    said = _nothing_is_shown(planted, EVERY, earlier=2)
+    assert '"policy": "quote"' in "".join(said["log"])
+    wrong = Journey(planted.folder, Tiny(planted.tiny.root, {"PULUMI_CONFIG_PASSPHRASE": "wrong-canary-passphrase"}))
+    told = wrong.gitops("preview", "--base", "origin/main", expect=1)
+    assert "needs the stack's passphrase" in told
+    assert found({"a wrong passphrase": [told]}, *CANARIES, "wrong-canary-passphrase") == {}
     # Of an output that deviates the engine itself says nothing at all.
     assert "ended with exit code 1 and said nothing" in "".join(said["output deviates"])
     assert "the things API said no" in "".join(said["provider cuts off"])
 
 
-def _nothing_is_shown(planted: Journey, applies: tuple[str, ...]) -> dict[str, list[str]]:
-    """Have all of that happen, and look everywhere; what was said, by what happened."""
+def _nothing_is_shown(planted: Journey, applies: tuple[str, ...], earlier: int = 1) -> dict[str, list[str]]:
+    """Have all of that happen after `earlier` pull requests, and look everywhere; what was said, by what happened."""
     said: dict[str, list[str]] = {}
     with Arguments() as arguments:
         for how in applies:
@@ -115,7 +152,7 @@ def _nothing_is_shown(planted: Journey, applies: tuple[str, ...]) -> dict[str, l
         said["program raises"] = list(_unpreviewable(planted, "program raises"))
         said["drift"] = [planted.gitops("drift", "--json"), planted.gitops("status", "--json")]
         said["log"] = [planted.gitops("log", "--json", "--all"), planted.gitops("log", "--verify")]
-    numbers = range(1, len(applies) + 4)
+    numbers = range(1, earlier + len(applies) + 3)
     places = {
         "standard output and error": [text for some in said.values() for text in some],
         "comments": [body for number in numbers for body in planted.host.comments(number)],
