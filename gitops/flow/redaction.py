@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from gitops.errors import FreeText
 
@@ -39,6 +39,8 @@ class Redactor:
 
     values: frozenset[str] = field(default_factory=frozenset, repr=False)
     complete: bool = True
+    others: frozenset[str] = field(default_factory=frozenset, repr=False)
+    """Secrets that are looked for as well, as far as they are long enough to be replaced."""
 
     def clean(self, texts: Iterable[str]) -> FreeText:
         """The lines of the texts with the secrets replaced; a line that an earlier text had is not repeated."""
@@ -72,7 +74,8 @@ class Redactor:
     def _parts(self) -> tuple[frozenset[str], frozenset[str]]:
         """The secrets and their parts: those that can be replaced, and those that are too short for that."""
         parts = {part for value in self.values for part in _parts(value)}
-        return frozenset(p for p in parts if len(p) >= SHORTEST), frozenset(p for p in parts if len(p) < SHORTEST)
+        long = {part for value in self.others for part in _parts(value)} | parts
+        return frozenset(p for p in long if len(p) >= SHORTEST), frozenset(p for p in parts if len(p) < SHORTEST)
 
     @cached_property
     def _short(self) -> frozenset[str]:
@@ -147,7 +150,9 @@ def secrets_of_environment(environment: Mapping[str, str]) -> Iterator[str]:
     for name, value in environment.items():
         if _SECRET_NAME.search(name) and not _NAMES_A_PLACE.search(name):
             yield value
-        yield from _IN_ADDRESS.findall(value)
+        for password in _IN_ADDRESS.findall(value):
+            # As the address spells it, and as it is.
+            yield from {password, unquote(password)}
 
 
 def _spellings(number: float) -> Iterator[str]:
@@ -223,6 +228,7 @@ def _encoded(part: str) -> Iterator[str]:
     """
     content = part.encode(errors="replace")
     yield content.hex()
+    yield content.hex().upper()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(content).decode().rstrip("=")
         for shift in range(3):

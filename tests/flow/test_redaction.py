@@ -28,6 +28,7 @@ def shown(secret: str, text: str) -> str:
         repr(SECRET)[1:-1],
         quote(SECRET, safe=""),
         SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
         base64.b64encode(SECRET.encode()).decode(),
         base64.urlsafe_b64encode(SECRET.encode()).decode(),
     ],
@@ -104,9 +105,10 @@ def test_variables_with_a_secret_name_and_passwords_in_addresses_are_secret() ->
         "PULUMI_CONFIG_PASSPHRASE_FILE": "/a/file",
         "AWS_ACCESS_KEY_ID": "AKIA",
         "HOME": "/root",
-        "DATABASE_URL": "postgres://shop:url-canary@db/shop",
+        "DATABASE_URL": "postgres://shop:url%2Fcanary@db/shop",
     }
-    assert set(secrets_of_environment(environment)) == {"ghs_canary", "aws-canary", "phrase-canary", "url-canary"}
+    in_address = {"url%2Fcanary", "url/canary"}
+    assert set(secrets_of_environment(environment)) == {"ghs_canary", "aws-canary", "phrase-canary", *in_address}
 
 
 @given(st.text(min_size=1).filter(lambda text: any(map(str.isalnum, text))), st.text(), st.text())

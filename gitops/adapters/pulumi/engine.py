@@ -33,7 +33,7 @@ from gitops.adapters.pulumi.installed import Installed
 from gitops.adapters.pulumi.process import Finished, PulumiProcess, failure
 from gitops.adapters.pulumi.recovery import killed_run, providers
 from gitops.adapters.pulumi.recovery.whereabouts import Rules
-from gitops.adapters.pulumi.secret_digests import DIGEST_KEY, KEY, SecretDigests
+from gitops.adapters.pulumi.secret_digests import DIGEST_KEY, KEY, SecretDigests, whose_secrets
 from gitops.adapters.pulumi.settings_files import project_name, stack_settings
 from gitops.adapters.pulumi.steps import Background
 from gitops.adapters.system import scratch
@@ -128,6 +128,8 @@ class PulumiEngine:
                     raise
                 work = replace(work, process=self._process.with_backend(private.as_uri()))
                 _create(work.process, folder, stack, f"create {stack} in a scratch backend")
+                # Until now the stack was nowhere, and its config could not be decrypted.
+                self._secrets.learn(work.process, folder, stack)
                 found = self._events(work, output=told)
             if found.violates:
                 # Pulumi has saved no plan. What its events do not tell of the changes, a run without packs does; one
@@ -335,7 +337,7 @@ class PulumiEngine:
             deployment = self._export(work.folder, work.stack)
             document = json.loads(work.plan.read_bytes()) if work.plan else {}
         except (EngineFailed, OSError, ValueError):
-            work.process.secrets.cannot_read(f"{work.folder}:{work.stack}")
+            work.process.secrets.cannot_read(whose_secrets(work.folder, work.stack))
             deployment, document = {}, {}
         else:
             self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
@@ -349,7 +351,8 @@ class PulumiEngine:
         if not run.diagnostics and not run.findings:
             return run
         self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
-        line = work.process.redactor.line
+        secrets, whose = work.process.secrets, whose_secrets(work.folder, work.stack)
+        line = secrets.redactor(work.process.environment, whose).line
         return replace(
             run,
             diagnostics=tuple(replace(one, message=line(one.message)) for one in run.diagnostics),
