@@ -94,6 +94,38 @@ def test_a_leaked_value_is_found_removed_and_every_clone_is_told(
         assert all(CANARY not in text and json.dumps(CANARY)[1:-1] not in text for text in objects(place))
 
 
+def test_a_value_that_stands_there_as_a_number_is_one_too(clones: tuple[Path, Path]) -> None:
+    here = clones[0]
+    body = {"plan_digest": "3" * 64, "was": 4711081599, "now": [1, True, None]}
+    made = records.make(RecordKind.APPLIED, records.Author("ada", "dev"), SHOP, HEAD, START.replace(minute=9), body)
+    GitLedger(GitCommand(here)).append(made)
+    assert "1 record written anew" in gitops(here, "log", "--remove-value", "--yes", stdin="4711081599")
+    kept = json.loads(gitops(here, "log", "--json"))[-1]["body"]
+    assert kept == {**body, "was": "[secret]"}
+
+
+def test_a_ledger_that_nobody_would_read_is_not_written(clones: tuple[Path, Path], tmp_path: Path) -> None:
+    here = clones[0]
+    for name in ("listed", "other"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(tmp_path / name)], check=True
+        )
+    settings = (here / "gitops.yaml").read_text() + "ledger: {signers: signers}\n"
+    (here / "gitops.yaml").write_text(settings)
+    (here / "signers").write_text(f"ada@example.com {(tmp_path / 'listed.pub').read_text()}")
+    git(here, "add", ".")
+    git(here, "commit", "--quiet", "--message", "Sign records")
+    before = git(here.parent / "remote.git", "rev-parse", "gitops/ledger")
+
+    git(here, "config", "user.signingkey", str(tmp_path / "other"))
+    told = gitops(here, "log", "--remove-value", "--yes", stdin=CANARY, expect=1)
+    assert "with a key that is not in the list" in told
+    assert git(here.parent / "remote.git", "rev-parse", "gitops/ledger") == before
+
+    git(here, "config", "user.signingkey", str(tmp_path / "listed"))
+    assert "written anew" in gitops(here, "log", "--remove-value", "--yes", stdin=CANARY)
+
+
 @pytest.mark.parametrize("value", ["", "short", "long enough\nline"])
 def test_a_value_that_cannot_be_told_from_other_text_is_refused(clones: tuple[Path, Path], value: str) -> None:
     assert "8 characters" in gitops(clones[0], "log", "--remove-value", stdin=value, expect=2)
