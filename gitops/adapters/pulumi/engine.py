@@ -26,7 +26,7 @@ from gitops.adapters.pulumi import (
     rewriting,
 )
 from gitops.adapters.pulumi import preview as previews
-from gitops.adapters.pulumi.events import evaluations
+from gitops.adapters.pulumi.events import evaluations, stacks_read
 from gitops.adapters.pulumi.events import typed as read_events
 from gitops.adapters.pulumi.failed_run import FailedRun
 from gitops.adapters.pulumi.installed import Installed
@@ -38,7 +38,6 @@ from gitops.adapters.pulumi.settings_files import project_name, stack_settings
 from gitops.adapters.pulumi.steps import Background
 from gitops.adapters.system import scratch
 from gitops.errors import EngineFailed, EngineKilled, GitOpsError, Interrupted
-from gitops.flow.plans import plan as plans
 from gitops.flow.plans import policies, reuse
 from gitops.model import (
     CutOff,
@@ -156,7 +155,7 @@ class PulumiEngine:
             plugins=plugins_used,
         )
         return Preview(
-            run=self._without_secrets(work, found.run(background), deployment, document),
+            run=self._without_secrets(work, found, found.run(background), deployment, document),
             start=deployments.start_state(deployment, digests, rewriting.rewritten(deployment, found.events, shown)),
             versions={
                 **reuse.relevant(
@@ -195,11 +194,8 @@ class PulumiEngine:
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """See `EngineReader.outputs`."""
         deployment = self._export(folder, stack)
-        for resource in deployments.resources_of(deployment):
-            if resource.get("type") == plans.STACK_TYPE:
-                outputs = property_values.read(resource.get("outputs") or {}, {})
-                return outputs if isinstance(outputs, dict) else {}
-        return {}
+        outputs = property_values.read(deployments.stack_outputs(deployment), {})
+        return outputs if isinstance(outputs, dict) else {}
 
     def apply(
         self,
@@ -340,17 +336,20 @@ class PulumiEngine:
             work.process.secrets.cannot_read(whose_secrets(work.folder, work.stack))
             deployment, document = {}, {}
         else:
-            self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
+            self._learn(work, raw, deployment, document)
         failed = FailedRun(work.doing, work.folder, finished, run, raw)
         return failed.error(work.process.redactor, deployment, document)
 
-    def _without_secrets(
-        self, work: _Work, run: EngineRun, deployment: Mapping[str, Any], document: Mapping[str, Any]
-    ) -> EngineRun:
+    def _learn(self, work: _Work, raw: Sequence[Mapping[str, Any]], *documents: Mapping[str, Any]) -> None:
+        """Have the redactor know what the run may print: the stack's secrets, and those that it read of others."""
+        self._secrets.learn(work.process, work.folder, work.stack, *documents)
+        self._secrets.learn_read(work.process, work.folder, work.stack, stacks_read(raw))
+
+    def _without_secrets(self, work: _Work, found: _Found, run: EngineRun, *documents: Mapping[str, Any]) -> EngineRun:
         """The run with its messages rid of known secrets: warnings and findings are shown and kept."""
         if not run.diagnostics and not run.findings:
             return run
-        self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
+        self._learn(work, found.raw, *documents)
         secrets, whose = work.process.secrets, whose_secrets(work.folder, work.stack)
         line = secrets.redactor(work.process.environment, whose).line
         return replace(

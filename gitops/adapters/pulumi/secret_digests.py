@@ -3,13 +3,13 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from gitops.adapters.pulumi import property_values
+from gitops.adapters.pulumi import deployments, property_values
 from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.adapters.pulumi.settings_files import stack_settings
 from gitops.adapters.system import scratch
@@ -77,6 +77,19 @@ class SecretDigests:
             process.secrets.knows_all(whose)
         except (EngineFailed, OSError, ValueError, KeyError, yaml.YAMLError):
             process.secrets.cannot_read(whose)
+
+    def learn_read(self, process: PulumiProcess, folder: Path, stack: str, others: Iterable[str]) -> None:
+        """The same of the secret outputs of other stacks, by name, that the stack's program has read."""
+        whose = whose_secrets(folder, stack)
+        for name in others:
+            finished = process.run(folder, ["stack", "export", "--show-secrets", "--stack", name])
+            try:
+                outputs = deployments.stack_outputs(json.loads(finished.output))
+                clear = [part for text in property_values.ciphertexts(outputs, "plaintext") for part in _leaves(text)]
+            except (ValueError, AttributeError):
+                process.secrets.cannot_read(whose)
+            else:
+                process.secrets.learn(whose, clear)
 
     def _reveal(
         self, process: PulumiProcess, folder: Path, stack: str, settings: Mapping[str, Any], texts: Sequence[str]
