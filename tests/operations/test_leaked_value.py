@@ -11,9 +11,13 @@ import pytest
 
 from gitops.adapters.git.command import GitCommand
 from gitops.adapters.git.ledger import GitLedger
+from gitops.adapters.git.ledger_rewrite import rewrite
 from gitops.errors import LedgerBroken
 from gitops.flow.ledger import chain as records
+from gitops.flow.redaction import Redactor
 from gitops.model import RecordKind, Stack
+from gitops.operations.apply.run import Done
+from tests.operations.world import World, wanting
 from tests.support.canaries import objects
 from tests.support.git import create, git
 
@@ -102,6 +106,27 @@ def test_a_value_that_stands_there_as_a_number_is_one_too(clones: tuple[Path, Pa
     assert "1 record written anew" in gitops(here, "log", "--remove-value", "--yes", stdin="4711081599")
     kept = json.loads(gitops(here, "log", "--json"))[-1]["body"]
     assert kept == {**body, "was": "[secret]"}
+
+
+def test_a_pull_request_whose_plan_held_the_value_is_reviewed_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    number = world.open({"Pulumi.dev.yaml": wanting(web=4711081599)})
+    world.preview()
+    world.host.approve(number, "bob")
+    redactor = Redactor(frozenset(["4711081599"]))
+    found = rewrite(GitCommand(world.clone), redactor, signers=b"", tell=lambda _: None)
+    assert found.broken == (1,)
+    world.context().ledger().accept_rewritten()
+
+    world.clock.advance(600)
+    world.preview()  # as the branch stands, and as it is once it is mended
+    world.commit({"Pulumi.dev.yaml": wanting(web=20)})
+    world.preview()
+    world.host.merge(number)
+    with pytest.raises(LedgerBroken, match="was altered after it was recorded"):
+        world.up()
+    world.host.approve(number, "bob")
+    assert [one.done for one in world.up()] == [Done.RELEASED]
 
 
 def test_a_ledger_that_nobody_would_read_is_not_written(clones: tuple[Path, Path], tmp_path: Path) -> None:
