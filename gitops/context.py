@@ -117,6 +117,10 @@ class Context:
     def _ledger(self) -> Ledger:
         from gitops.adapters.git.ledger import GitLedger, Options
 
+        return GitLedger(self.git, Options(self.signers(), tell=lambda text: print(text, file=sys.stderr)))  # noqa: T201 - progress
+
+    def signers(self) -> bytes:
+        """Who may sign records, as HEAD lists them; empty where they are not signed. Raises ConfigError."""
         head = self.repository.resolve("HEAD")
         path = self.config(head).ledger_signers
         signers = b""
@@ -129,7 +133,7 @@ class Context:
                     key="ledger.signers",
                     hint="One line for each signer: NAME KEYTYPE PUBLICKEY, see docs/ledger.md.",
                 )
-        return GitLedger(self.git, Options(signers, tell=lambda text: print(text, file=sys.stderr)))  # noqa: T201 - progress
+        return signers
 
     @cached_property
     def leases(self) -> Leases:

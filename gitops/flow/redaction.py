@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from gitops.errors import FreeText
 
@@ -25,6 +25,9 @@ SHORTEST = 8
 """Characters that a secret has at least, for it to be replaced in a line and the rest of that line to be shown."""
 FRAGMENT = 12
 """Characters of a longer secret that are taken for a part of it: providers cut long values off."""
+_SAMPLE = 8
+_BETWEEN = FRAGMENT - _SAMPLE + 1
+"""From one sample of a spelling to the next: a text is searched for these, and only where it has one for fragments."""
 
 _VIOLATION = re.compile(r"(violates plan).*", re.DOTALL)
 # Names of environment variables whose values are secret by what they are called.
@@ -39,6 +42,8 @@ class Redactor:
 
     values: frozenset[str] = field(default_factory=frozenset, repr=False)
     complete: bool = True
+    others: frozenset[str] = field(default_factory=frozenset, repr=False)
+    """Secrets that are looked for as well, as far as they are long enough to be replaced."""
 
     def clean(self, texts: Iterable[str]) -> FreeText:
         """The lines of the texts with the secrets replaced; a line that an earlier text had is not repeated."""
@@ -72,7 +77,8 @@ class Redactor:
     def _parts(self) -> tuple[frozenset[str], frozenset[str]]:
         """The secrets and their parts: those that can be replaced, and those that are too short for that."""
         parts = {part for value in self.values for part in _parts(value)}
-        return frozenset(p for p in parts if len(p) >= SHORTEST), frozenset(p for p in parts if len(p) < SHORTEST)
+        long = {part for value in self.others for part in _parts(value)} | parts
+        return frozenset(p for p in long if len(p) >= SHORTEST), frozenset(p for p in parts if len(p) < SHORTEST)
 
     @cached_property
     def _short(self) -> frozenset[str]:
@@ -85,6 +91,13 @@ class Redactor:
         every = {form for part in self._parts[0] for form in (*_spelled(part), *_encoded(part))}
         return tuple(sorted((form for form in every if len(form) >= SHORTEST), key=len, reverse=True))
 
+    @cached_property
+    def _samples(self) -> frozenset[str]:
+        """Of every spelling so many short parts that each fragment of it contains one."""
+        return frozenset(
+            form[at : at + _SAMPLE] for form in self._forms for at in range(0, len(form) - _SAMPLE + 1, _BETWEEN)
+        )
+
     def replaced(self, text: str) -> str:
         """The text with each secret replaced; what is too short for that is not looked for."""
         for form in self._forms:
@@ -93,15 +106,14 @@ class Redactor:
 
     def _without_fragments(self, text: str) -> str:
         """The text without parts of long secrets, each of at least `FRAGMENT` characters."""
-        windows = {text[at : at + FRAGMENT] for at in range(len(text) - FRAGMENT + 1)}
-        if not windows:
-            return text
-        shared = {
-            window
-            for form in self._forms
-            for at in range(len(form) - FRAGMENT + 1)
-            if (window := form[at : at + FRAGMENT]) in windows
+        samples, last = self._samples, len(text) - FRAGMENT
+        sampled = [at for at in range(len(text) - _SAMPLE + 1) if text[at : at + _SAMPLE] in samples]
+        windows = {
+            text[start : start + FRAGMENT]
+            for at in sampled
+            for start in range(max(at - _BETWEEN + 1, 0), min(at, last) + 1)
         }
+        shared = {window for window in windows if any(window in form for form in self._forms)}
         if not shared:
             return text
         kept: list[str] = []
@@ -147,7 +159,9 @@ def secrets_of_environment(environment: Mapping[str, str]) -> Iterator[str]:
     for name, value in environment.items():
         if _SECRET_NAME.search(name) and not _NAMES_A_PLACE.search(name):
             yield value
-        yield from _IN_ADDRESS.findall(value)
+        for password in _IN_ADDRESS.findall(value):
+            # As the address spells it, and as it is.
+            yield from {password, unquote(password)}
 
 
 def _spellings(number: float) -> Iterator[str]:
@@ -223,6 +237,7 @@ def _encoded(part: str) -> Iterator[str]:
     """
     content = part.encode(errors="replace")
     yield content.hex()
+    yield content.hex().upper()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(content).decode().rstrip("=")
         for shift in range(3):

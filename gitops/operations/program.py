@@ -113,7 +113,10 @@ class Program:
         engine, folder = self.context.engine, self.project_folder(stack)
         # The state last: it takes the longest to look at.
         now = self.inputs(stack, engine.installed(folder))
-        return reuse.same_origin(recorded, now) and recorded.start == engine.start_state(folder, stack.name)
+        # By its digest: what an apply writes otherwise without a change only a preview tells.
+        return (
+            reuse.same_origin(recorded, now) and recorded.start.digest == engine.start_state(folder, stack.name).digest
+        )
 
     def inputs(self, stack: Stack, versions: Mapping[str, str]) -> Inputs:
         """What a plan of the stack is computed from."""

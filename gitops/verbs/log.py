@@ -116,8 +116,7 @@ def _remove(context: Context, yes: bool) -> None:
             hint="Name the records' numbers to whoever rewrites the branch by hand: docs/leaked-secrets.md.",
         )
     if yes:
-        signed = bool(context.config(context.repository.resolve("HEAD")).ledger_signers)
-        found = ledger_rewrite.rewrite(context.git, redactor, sign=signed, tell=tell)
+        found = ledger_rewrite.rewrite(context.git, redactor, signers=context.signers(), tell=tell)
     else:
         found = ledger_rewrite.look(context.git, redactor)
     for one in found.holding:

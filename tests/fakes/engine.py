@@ -46,7 +46,8 @@ class FakeEngine:
     apply leaves. `live` is what exists of a stack where that is not what its state says; an apply goes on from there.
     `during_preview`, `before_apply` and `during_apply` are called then; `broken` previews fail with that message.
     `settled` is what settling tells, and `cut_off` by whom it was told to be left. `versions` are installed.
-    `undestroyable` are stacks that no destroy gets rid of.
+    `undestroyable` are stacks that no destroy gets rid of. `rewritten` is what a preview says that an apply writes
+    otherwise.
     `applied_under` are the policy packs of each apply. Packs are those of `tests.fakes.policies`. `proposes` are the
     outputs that a stack's preview would move; `follows`, those that it would if it was previewed after others, or the
     message with which that fails. `followed` is what these previews found of the others.
@@ -60,6 +61,7 @@ class FakeEngine:
     pending: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settled: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: dict(VERSIONS))
+    rewritten: tuple[str, ...] = ()
     during_preview: Callable[[], None] = nothing
     before_apply: Callable[[], None] = nothing
     during_apply: Callable[[], None] = nothing
@@ -82,7 +84,7 @@ class FakeEngine:
         if self.broken:
             raise EngineFailed(f"Could not preview stack {stack}: {self.broken}", text=FreeText((SAID,)))
         state, wanted = self.states.get(stack, {}), wanted_in(folder, stack)
-        start = self.start_state(folder, stack)
+        start = replace(self.start_state(folder, stack), rewritten=self.rewritten)
         self.during_preview()
         named = {name: urn_of(stack, name) for name in wanted}
         took_part, findings, evaluations = policies.run(packs, wanted, named)

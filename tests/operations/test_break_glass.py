@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from gitops.errors import CodeHostFailed, Refused, UsageError
+from gitops.flow.ledger import chain as records
 from gitops.model import RecordKind
 from gitops.operations.apply import break_glass
 from gitops.operations.apply import run as upping
 from gitops.operations.apply.run import Done
 from gitops.operations.apply.work import BreakGlass
 from gitops.verbs import up
-from tests.operations.world import GITOPS, World, wanting
+from tests.operations.world import DEV, GITOPS, World, wanting
 
 GLASS = GITOPS.format(approvals=1).replace("approvals: 1}", "approvals: 1, break_glass: {by: [ada]}}")
 SCALE = {"Pulumi.dev.yaml": wanting(web=20)}
@@ -47,6 +48,23 @@ def test_the_plan_that_was_read_is_applied_told_and_recorded(world: World) -> No
     (told,) = world.host.announcements()
     assert told.startswith("Break-glass: shop/dev by ada")
     assert "the shop is down" in told
+    assert "no pull request became commit" in told
+
+
+def test_glass_that_is_broken_for_the_checks_alone_is_told_and_recorded(world: World) -> None:
+    for kind in (RecordKind.APPLY_STARTED, RecordKind.APPLIED):
+        made = records.make(
+            kind, records.Author("eve", "dev"), DEV, world.main(), world.clock.now(), {"plan_digest": "1" * 64}
+        )
+        world.context().ledger().append(made)
+    world.engine.states["dev"] = {"web": 20}
+    with pytest.raises(Refused, match="Applied, and not verified"):
+        world.up()
+    (result,) = world.up(glass=BreakGlass("the shop is down", ("0" * 12,)))
+    assert (result.done, world.kinds[-2:]) == (Done.RELEASED, ["break glass", "release"])
+    assert world.records[-2].body["plan_digest"] == "1" * 64
+    (told,) = world.host.announcements()
+    assert "verifies commit" in told
     assert "no pull request became commit" in told
 
 

@@ -11,9 +11,13 @@ import pytest
 
 from gitops.adapters.git.command import GitCommand
 from gitops.adapters.git.ledger import GitLedger
+from gitops.adapters.git.ledger_rewrite import rewrite
 from gitops.errors import LedgerBroken
 from gitops.flow.ledger import chain as records
+from gitops.flow.redaction import Redactor
 from gitops.model import RecordKind, Stack
+from gitops.operations.apply.run import Done
+from tests.operations.world import World, wanting
 from tests.support.canaries import objects
 from tests.support.git import create, git
 
@@ -92,6 +96,59 @@ def test_a_leaked_value_is_found_removed_and_every_clone_is_told(
         for command in (("reflog", "expire", "--expire=now", "--all"), ("gc", "--quiet", "--prune=now")):
             git(place, *command)
         assert all(CANARY not in text and json.dumps(CANARY)[1:-1] not in text for text in objects(place))
+
+
+def test_a_value_that_stands_there_as_a_number_is_one_too(clones: tuple[Path, Path]) -> None:
+    here = clones[0]
+    body = {"plan_digest": "3" * 64, "was": 4711081599, "now": [1, True, None]}
+    made = records.make(RecordKind.APPLIED, records.Author("ada", "dev"), SHOP, HEAD, START.replace(minute=9), body)
+    GitLedger(GitCommand(here)).append(made)
+    assert "1 record written anew" in gitops(here, "log", "--remove-value", "--yes", stdin="4711081599")
+    kept = json.loads(gitops(here, "log", "--json"))[-1]["body"]
+    assert kept == {**body, "was": "[secret]"}
+
+
+def test_a_pull_request_whose_plan_held_the_value_is_reviewed_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    number = world.open({"Pulumi.dev.yaml": wanting(web=4711081599)})
+    world.preview()
+    world.host.approve(number, "bob")
+    redactor = Redactor(frozenset(["4711081599"]))
+    found = rewrite(GitCommand(world.clone), redactor, signers=b"", tell=lambda _: None)
+    assert found.broken == (1,)
+    world.context().ledger().accept_rewritten()
+
+    world.clock.advance(600)
+    world.preview()  # as the branch stands, and as it is once it is mended
+    world.commit({"Pulumi.dev.yaml": wanting(web=20)})
+    world.preview()
+    world.host.merge(number)
+    with pytest.raises(LedgerBroken, match="was altered after it was recorded"):
+        world.up()
+    world.host.approve(number, "bob")
+    assert [one.done for one in world.up()] == [Done.RELEASED]
+
+
+def test_a_ledger_that_nobody_would_read_is_not_written(clones: tuple[Path, Path], tmp_path: Path) -> None:
+    here = clones[0]
+    for name in ("listed", "other"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(tmp_path / name)], check=True
+        )
+    settings = (here / "gitops.yaml").read_text() + "ledger: {signers: signers}\n"
+    (here / "gitops.yaml").write_text(settings)
+    (here / "signers").write_text(f"ada@example.com {(tmp_path / 'listed.pub').read_text()}")
+    git(here, "add", ".")
+    git(here, "commit", "--quiet", "--message", "Sign records")
+    before = git(here.parent / "remote.git", "rev-parse", "gitops/ledger")
+
+    git(here, "config", "user.signingkey", str(tmp_path / "other"))
+    told = gitops(here, "log", "--remove-value", "--yes", stdin=CANARY, expect=1)
+    assert "with a key that is not in the list" in told
+    assert git(here.parent / "remote.git", "rev-parse", "gitops/ledger") == before
+
+    git(here, "config", "user.signingkey", str(tmp_path / "listed"))
+    assert "written anew" in gitops(here, "log", "--remove-value", "--yes", stdin=CANARY)
 
 
 @pytest.mark.parametrize("value", ["", "short", "long enough\nline"])

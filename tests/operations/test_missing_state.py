@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from gitops.errors import EngineFailed
-from gitops.model import PreviewFailure
+from gitops.flow.ledger import chain as records
+from gitops.model import PreviewFailure, RecordKind
 from gitops.operations.apply.run import Done
 from tests.operations.test_up import SCALE, only
-from tests.operations.world import World, wanting
+from tests.operations.world import DEV, World, wanting
 
 GONE = "was applied by ada, and the state backend has no such stack: all of it would be made a second time"
 
@@ -36,6 +37,20 @@ def test_it_is_neither_reviewed_nor_applied_as_if_it_were_new(world: World) -> N
     assert "in a folder of another clone" in caught.value.hint
     assert world.engine.applied == ["dev"]
     world.engine.states["dev"] = state
+    assert only(world.up()).done is Done.RELEASED
+
+
+def test_what_is_applied_elsewhere_is_not_said_to_be_gone(world: World) -> None:
+    commit = world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
+    for kind in (RecordKind.APPLY_STARTED, RecordKind.APPLIED):
+        body = {"plan_digest": "0" * 64}
+        made = records.make(kind, records.Author("ada", "dev"), DEV, commit, world.clock.now(), body)
+        world.context().ledger().append(made)
+    state = world.engine.states.pop("dev")
+    with pytest.raises(EngineFailed, match=GONE):
+        world.up()
+    assert world.kinds[-1] == "applied"
+    world.engine.states["dev"] = state | {"web": 21}
     assert only(world.up()).done is Done.RELEASED
 
 

@@ -40,6 +40,15 @@ def test_a_new_head_with_the_same_inputs_shows_the_plan_on_record(world: World) 
     assert f"same inputs as at {first.result.commit[:12]}, previewed 2026-05-04 09:30 UTC" in comment
 
 
+def test_what_an_apply_writes_otherwise_is_no_reason_to_preview_again(world: World) -> None:
+    world.engine.rewritten = ("urn:pulumi:dev::shop::acme:index:Box::box",)
+    world.open(SCALE)
+    reviewed(world)
+    world.commit(NOTHING)
+    assert reviewed(world).same_as is not None
+    assert world.engine.previews == ["dev"]
+
+
 def test_a_plan_shown_again_is_approved_and_applied_like_any_other(world: World) -> None:
     number = world.open(SCALE)
     reviewed(world)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from gitops.adapters.git import ledger_commits as commits
+from gitops.adapters.git import signatures
 from gitops.adapters.git.command import GitCommand, Move
 from gitops.adapters.git.ledger_commits import Written
 from gitops.errors import Failed, GitOpsError, Waiting
 from gitops.flow.ledger.chain import BRANCH, Place, place_of
 from gitops.flow.plans import plan as plans
-from gitops.flow.redaction import Redactor
+from gitops.flow.redaction import REPLACEMENT, Redactor
 from gitops.model import Record, RecordKind
 
 _REMOTE = f"refs/heads/{BRANCH}"
@@ -40,12 +41,23 @@ def look(git: GitCommand, redactor: Redactor) -> Rewriting:
     return _Rewriter(git, redactor).told
 
 
-def rewrite(git: GitCommand, redactor: Redactor, *, sign: bool, tell: Callable[[str], None]) -> Rewriting:
-    """Write the ledger anew on the remote. Raises RemoteUnreachable, LedgerBroken, Waiting where it moved meanwhile."""
+def rewrite(git: GitCommand, redactor: Redactor, *, signers: bytes, tell: Callable[[str], None]) -> Rewriting:
+    """Write the ledger anew on the remote, signed where `signers` lists somebody.
+
+    Raises RemoteUnreachable, LedgerBroken, Failed for a signature that nobody would accept, Waiting where the ledger
+    moved meanwhile.
+    """
     rewriter = _Rewriter(git, redactor)
     if not rewriter.told.holding:
         return rewriter.told
-    head = rewriter.write(sign, tell)
+    head = rewriter.write(bool(signers), tell)
+    if signers:
+        [(_, wrong)] = signatures.check(git, [head], signers)
+        if wrong:
+            raise Failed(
+                f"The ledger, written anew, would be read by nobody: its newest record {wrong}. Nothing was changed.",
+                hint="Use a key that `ledger.signers` lists: git config user.signingkey FILE.",
+            )
     if not git.swap(Move(_REMOTE, rewriter.head, head)):
         raise Waiting(
             "Somebody wrote to the ledger meanwhile; nothing was changed.",
@@ -107,7 +119,8 @@ class _Rewriter:
             return {self._redactor.replaced(str(key)): self._without(child) for key, child in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._without(child) for child in value]
-        return value
+        # A number as JSON has it. True and false are too short to hold a value.
+        return value if self._redactor.replaced(json.dumps(value)) == json.dumps(value) else REPLACEMENT
 
 
 def _must_be_known(record: Record, content: bytes) -> None:

@@ -64,6 +64,12 @@ def resources_of(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list((deployment.get("deployment") or {}).get("resources") or [])
 
 
+def stack_outputs(deployment: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs of the stack, as the state has them."""
+    roots = (one for one in resources_of(deployment) if one.get("type") == STACK_TYPE)
+    return dict(next((one.get("outputs") or {} for one in roots), {}))
+
+
 def pending_operations(deployment: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The operations that were running when the last update was killed."""
     return list((deployment.get("deployment") or {}).get("pending_operations") or [])

@@ -26,19 +26,18 @@ from gitops.adapters.pulumi import (
     rewriting,
 )
 from gitops.adapters.pulumi import preview as previews
-from gitops.adapters.pulumi.events import evaluations
+from gitops.adapters.pulumi.events import evaluations, stacks_read
 from gitops.adapters.pulumi.events import typed as read_events
 from gitops.adapters.pulumi.failed_run import FailedRun
 from gitops.adapters.pulumi.installed import Installed
 from gitops.adapters.pulumi.process import Finished, PulumiProcess, failure
 from gitops.adapters.pulumi.recovery import killed_run, providers
 from gitops.adapters.pulumi.recovery.whereabouts import Rules
-from gitops.adapters.pulumi.secret_digests import DIGEST_KEY, KEY, SecretDigests
+from gitops.adapters.pulumi.secret_digests import DIGEST_KEY, KEY, SecretDigests, whose_secrets
 from gitops.adapters.pulumi.settings_files import project_name, stack_settings
 from gitops.adapters.pulumi.steps import Background
 from gitops.adapters.system import scratch
 from gitops.errors import EngineFailed, EngineKilled, GitOpsError, Interrupted
-from gitops.flow.plans import plan as plans
 from gitops.flow.plans import policies, reuse
 from gitops.model import (
     CutOff,
@@ -128,6 +127,8 @@ class PulumiEngine:
                     raise
                 work = replace(work, process=self._process.with_backend(private.as_uri()))
                 _create(work.process, folder, stack, f"create {stack} in a scratch backend")
+                # Until now the stack was nowhere, and its config could not be decrypted.
+                self._secrets.learn(work.process, folder, stack)
                 found = self._events(work, output=told)
             if found.violates:
                 # Pulumi has saved no plan. What its events do not tell of the changes, a run without packs does; one
@@ -154,7 +155,7 @@ class PulumiEngine:
             plugins=plugins_used,
         )
         return Preview(
-            run=self._without_secrets(work, found.run(background), deployment, document),
+            run=self._without_secrets(work, found, found.run(background), deployment, document),
             start=deployments.start_state(deployment, digests, rewriting.rewritten(deployment, found.events, shown)),
             versions={
                 **reuse.relevant(
@@ -193,11 +194,8 @@ class PulumiEngine:
     def outputs(self, folder: Path, stack: str) -> Mapping[str, Any]:
         """See `EngineReader.outputs`."""
         deployment = self._export(folder, stack)
-        for resource in deployments.resources_of(deployment):
-            if resource.get("type") == plans.STACK_TYPE:
-                outputs = property_values.read(resource.get("outputs") or {}, {})
-                return outputs if isinstance(outputs, dict) else {}
-        return {}
+        outputs = property_values.read(deployments.stack_outputs(deployment), {})
+        return outputs if isinstance(outputs, dict) else {}
 
     def apply(
         self,
@@ -335,21 +333,25 @@ class PulumiEngine:
             deployment = self._export(work.folder, work.stack)
             document = json.loads(work.plan.read_bytes()) if work.plan else {}
         except (EngineFailed, OSError, ValueError):
-            work.process.secrets.cannot_read(f"{work.folder}:{work.stack}")
+            work.process.secrets.cannot_read(whose_secrets(work.folder, work.stack))
             deployment, document = {}, {}
         else:
-            self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
+            self._learn(work, raw, deployment, document)
         failed = FailedRun(work.doing, work.folder, finished, run, raw)
         return failed.error(work.process.redactor, deployment, document)
 
-    def _without_secrets(
-        self, work: _Work, run: EngineRun, deployment: Mapping[str, Any], document: Mapping[str, Any]
-    ) -> EngineRun:
+    def _learn(self, work: _Work, raw: Sequence[Mapping[str, Any]], *documents: Mapping[str, Any]) -> None:
+        """Have the redactor know what the run may print: the stack's secrets, and those that it read of others."""
+        self._secrets.learn(work.process, work.folder, work.stack, *documents)
+        self._secrets.learn_read(work.process, work.folder, work.stack, stacks_read(raw))
+
+    def _without_secrets(self, work: _Work, found: _Found, run: EngineRun, *documents: Mapping[str, Any]) -> EngineRun:
         """The run with its messages rid of known secrets: warnings and findings are shown and kept."""
         if not run.diagnostics and not run.findings:
             return run
-        self._secrets.learn(work.process, work.folder, work.stack, deployment, document)
-        line = work.process.redactor.line
+        self._learn(work, found.raw, *documents)
+        secrets, whose = work.process.secrets, whose_secrets(work.folder, work.stack)
+        line = secrets.redactor(work.process.environment, whose).line
         return replace(
             run,
             diagnostics=tuple(replace(one, message=line(one.message)) for one in run.diagnostics),

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gitops.errors import EngineFailed
+from gitops.flow.plans.downstream import REFERENCE_TYPE
 from gitops.model import Evaluation
 
 if TYPE_CHECKING:
@@ -104,6 +105,14 @@ def typed(raw: Iterable[Mapping[str, Any]], doing: str) -> list["EngineEvent"]:
                 hint="Use a Pulumi release in the supported range; see `gitops toolchain status`.",
             ) from None
     return found
+
+
+def stacks_read(raw: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The names of the stacks whose outputs the program has read, as it calls them."""
+    steps = ((event.get("resOutputsEvent") or {}).get("metadata") or {} for event in raw)
+    read = (step.get("new") or {} for step in steps if step.get("type") == REFERENCE_TYPE)
+    names = {(one.get("inputs") or {}).get("name") for one in read}
+    return tuple(sorted(name for name in names if isinstance(name, str)))
 
 
 def evaluations(raw: Iterable[Mapping[str, Any]]) -> tuple[Evaluation, ...]:

@@ -19,7 +19,8 @@ from gitops.model import Diagnostic, PolicyFinding, PolicyLevel, Severity
 _OPERATION_FAILED = "the operation failed"
 """The message of the diagnostic that stands for the engine's own event of a failed operation."""
 
-# The first that matches counts: the more telling ones come first.
+# The first that matches counts: the more telling ones come first. What stands between two words is bounded: a long text
+# that repeats the first would be searched from each to the end.
 _KINDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
@@ -30,8 +31,11 @@ _KINDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = tuple(
         (FailureKind.LOCKED, r"currently locked"),
         (FailureKind.NO_BACKEND, r"no Pulumi backend|PULUMI_ACCESS_TOKEN"),
         (FailureKind.UNREADABLE_STATE, r"failed to load checkpoint|load snapshot|snapshot integrity"),
-        (FailureKind.PROTECTED, r"marked for protection|cannot be deleted[^\n]*protected|is protected"),
-        (FailureKind.FIELD_CONFLICT, r"conflict[^\n]*\bwith \"[^\"]*\"|field manager|server-side apply[^\n]*conflict"),
+        (FailureKind.PROTECTED, r"marked for protection|cannot be deleted[^\n]{0,300}protected|is protected"),
+        (
+            FailureKind.FIELD_CONFLICT,
+            r"conflict[^\n]{0,300}\bwith \"|field manager|server-side apply[^\n]{0,300}conflict",
+        ),
         (
             FailureKind.CREDENTIALS,
             r"ExpiredToken|InvalidClientTokenId|no valid credential|InvalidAccessKeyId|Unauthorized\b",
@@ -47,7 +51,7 @@ _KINDS: tuple[tuple[FailureKind, re.Pattern[str]], ...] = tuple(
         ),
         (FailureKind.TIMED_OUT, r"timed? ?out|deadline exceeded|timeout while waiting"),
         (FailureKind.CONFIG, r"missing required configuration variable"),
-        (FailureKind.PLUGIN, r"no resource plugin|could not find plugin|plugin .* (not found|not installed)"),
+        (FailureKind.PLUGIN, r"no resource plugin|could not find plugin|plugin .{0,300} (not found|not installed)"),
         (FailureKind.MISSING, r"NotFound|not found|NoSuch|does not exist"),
         (
             FailureKind.INVALID,

@@ -20,9 +20,13 @@ class KnownSecrets:
         self._lock = threading.Lock()
 
     def learn(self, whose: str, values: Iterable[str]) -> None:
-        """More of what `whose` keeps secret."""
+        """More of what `whose` keeps secret; not all of it, as far as this tells."""
         with self._lock:
             self._values[whose] = self._values.get(whose, frozenset()) | frozenset(values)
+
+    def knows_all(self, whose: str) -> None:
+        """What `whose` keeps secret is known now."""
+        with self._lock:
             self._unread.discard(whose)
 
     def cannot_read(self, whose: str) -> None:
@@ -30,14 +34,18 @@ class KnownSecrets:
         with self._lock:
             self._unread.add(whose)
 
-    def redactor(self, environment: Mapping[str, str]) -> Redactor:
-        """For text of a process with that environment, which holds secrets too."""
+    def redactor(self, environment: Mapping[str, str], whose: str = "") -> Redactor:
+        """For text of a process with that environment, which holds secrets too.
+
+        With `whose` it is for text that a digest covers, which must read the same whatever else this process has seen:
+        of other stacks only secrets count that are long enough to be told from other text.
+        """
         with self._lock:
-            learned = tuple(self._values.values())
-            complete = not self._unread
-        return Redactor(
-            frozenset(chain(*learned, secrets_of_environment(environment), _passphrase(environment))), complete
-        )
+            own = [values for one, values in self._values.items() if whose in ("", one)]
+            others = [values for one, values in self._values.items() if whose not in ("", one)]
+            complete = whose not in self._unread if whose else not self._unread
+        around = (secrets_of_environment(environment), _passphrase(environment))
+        return Redactor(frozenset(chain(*own, *around)), complete, frozenset(chain(*others)))
 
 
 def _passphrase(environment: Mapping[str, str]) -> Iterable[str]:

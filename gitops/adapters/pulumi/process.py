@@ -258,7 +258,8 @@ def failure(
     `failed` and `texts` are what the events of the run told, if it had any. What Pulumi wrote goes to a terminal alone.
     """
     said = [line for line in finished.errors.splitlines() if line.strip() and not line.startswith("warning: ")]
-    text = redactor.clean([*texts, *said])
+    # As one text: a value that the engine quotes may go on in the next line.
+    text = redactor.clean([*texts, "\n".join(said)])
     if finished.killed_by:
         return EngineKilled(
             f"Could not {doing}: Pulumi was ended by {finished.killed_by}, as where a machine runs out of memory.",

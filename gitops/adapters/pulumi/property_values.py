@@ -36,13 +36,13 @@ def is_secret(value: Any) -> bool:
     return isinstance(value, Mapping) and value.get(SIGNATURE_KEY) == SECRET_SIGNATURE
 
 
-def ciphertexts(value: Any) -> Iterator[str]:
-    """Every ciphertext inside a raw JSON value."""
+def ciphertexts(value: Any, key: str = "ciphertext") -> Iterator[str]:
+    """Every ciphertext inside a raw JSON value; by the key `plaintext` the JSON of each secret that is decrypted."""
     left = [value]
     while left:
         one = left.pop()
         if is_secret(one):
-            text = one.get("ciphertext")
+            text = one.get(key)
             if isinstance(text, str):
                 yield text
         elif isinstance(one, Mapping):

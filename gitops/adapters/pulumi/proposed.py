@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from gitops.adapters.pulumi import deployments, partly_known
-from gitops.adapters.pulumi.deployments import resources_of
 from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.adapters.pulumi.settings_files import stack_settings
 from gitops.adapters.system import scratch
@@ -74,9 +73,7 @@ def _outputs_of(export: Export, one: Upstream) -> Mapping[str, Any]:
 
 def _outputs_in(stack: Stack, state: Mapping[str, Any]) -> dict[str, Any]:
     """Of a stack's state, its outputs."""
-    roots = (one for one in resources_of(state) if one.get("type") == STACK_TYPE)
-    outputs = next((one.get("outputs") or {} for one in roots), {})
-    return deployments.outputs_only(stack, outputs, deployments.secrets_provider_in(state))
+    return deployments.outputs_only(stack, deployments.stack_outputs(state), deployments.secrets_provider_in(state))
 
 
 def _reading_each_by_itself(process: PulumiProcess, folder: Path) -> PulumiProcess:

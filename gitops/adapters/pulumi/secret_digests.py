@@ -3,13 +3,13 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from gitops.adapters.pulumi import property_values
+from gitops.adapters.pulumi import deployments, property_values
 from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.adapters.pulumi.settings_files import stack_settings
 from gitops.adapters.system import scratch
@@ -31,7 +31,7 @@ class SecretDigests:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], str] = {}
-        self._learned: set[tuple[str, str]] = set()
+        self._learned: set[tuple[str, str, str]] = set()
 
     def of(self, process: PulumiProcess, folder: Path, stack: str, *documents: Mapping[str, Any]) -> dict[str, str]:
         """A digest for each ciphertext in the documents.
@@ -66,17 +66,30 @@ class SecretDigests:
 
         Where they cannot be decrypted, it shows no free text any more.
         """
-        whose = f"{folder}:{stack}"
+        whose = whose_secrets(folder, stack)
         try:
             settings = stack_settings(folder, stack)
             texts = {text for document in documents for text in property_values.ciphertexts(document)}
             texts |= set(_secure(settings.get("config")))
-            unknown = sorted(text for text in texts if (_under(settings), text) not in self._learned)
+            unknown = sorted(text for text in texts if (whose, _under(settings), text) not in self._learned)
             if unknown:
                 self._reveal(process, folder, stack, settings, unknown)
-            process.secrets.learn(whose, ())
+            process.secrets.knows_all(whose)
         except (EngineFailed, OSError, ValueError, KeyError, yaml.YAMLError):
             process.secrets.cannot_read(whose)
+
+    def learn_read(self, process: PulumiProcess, folder: Path, stack: str, others: Iterable[str]) -> None:
+        """The same of the secret outputs of other stacks, by name, that the stack's program has read."""
+        whose = whose_secrets(folder, stack)
+        for name in others:
+            finished = process.run(folder, ["stack", "export", "--show-secrets", "--stack", name])
+            try:
+                outputs = deployments.stack_outputs(json.loads(finished.output))
+                clear = [part for text in property_values.ciphertexts(outputs, "plaintext") for part in _leaves(text)]
+            except (ValueError, AttributeError):
+                process.secrets.cannot_read(whose)
+            else:
+                process.secrets.learn(whose, clear)
 
     def _reveal(
         self, process: PulumiProcess, folder: Path, stack: str, settings: Mapping[str, Any], texts: Sequence[str]
@@ -90,9 +103,15 @@ class SecretDigests:
             arguments = ["config", "--stack", stack, "--config-file", str(file), "--show-secrets", "--json"]
             told = json.loads(process.must(folder, arguments, f"compare the secrets of stack {stack}"))
         clear = [str(told[name]["value"]) for name in config]
-        process.secrets.learn(f"{folder}:{stack}", (part for text in clear for part in _leaves(text)))
-        self._learned |= {(_under(settings), text) for text in texts}
+        whose = whose_secrets(folder, stack)
+        process.secrets.learn(whose, (part for text in clear for part in _leaves(text)))
+        self._learned |= {(whose, _under(settings), text) for text in texts}
         return clear
+
+
+def whose_secrets(folder: Path, stack: str) -> str:
+    """What `KnownSecrets` call the stack."""
+    return f"{folder}:{stack}"
 
 
 def _under(settings: Mapping[str, Any], key: str = "") -> str:
@@ -103,8 +122,13 @@ def _under(settings: Mapping[str, Any], key: str = "") -> str:
 def _leaves(clear: str) -> Iterator[str]:
     """The secret texts in what was decrypted: the state has JSON there, the config plain text."""
     try:
-        yield from redaction.secrets_in(json.loads(clear))
+        found = json.loads(clear)
+        yield from redaction.secrets_in(found)
     except (ValueError, RecursionError):
+        found = clear
+        yield clear
+    # A password such as 12e345678 is a number to JSON, and nobody prints it as one.
+    if isinstance(found, float):
         yield clear
 
 

@@ -11,9 +11,10 @@ from gitops.errors import Refused, UsageError
 from gitops.flow import words
 from gitops.flow.plans import values
 from gitops.flow.words import code
-from gitops.model import Outcome, RecordKind
+from gitops.model import Outcome, Record, RecordKind, Verdict
 from gitops.operations.apply.work import BreakGlass, Prepared, Run
 from gitops.operations.judging import Judge
+from gitops.operations.leasing.holding import Held
 
 # A digest's first 12 characters are what people are shown; fewer would be a guess.
 _SHORTEST_DIGEST = 12
@@ -73,16 +74,29 @@ def must_be_read(glass: BreakGlass, prepared: Sequence[Prepared]) -> None:
 
 def announce(run: Run, ready: Prepared, glass: BreakGlass) -> None:
     """Tell the code host and the ledger what is about to be overridden, by whom and why. Raises what either raises."""
-    overridden = [rule for rule in ready.verdict.rules if rule.outcome is not Outcome.ALLOW]
-    by, digest = run.context.holder.name, ready.plan.plan_digest
+    digest = ready.plan.plan_digest
+    doing = f"applies plan `{digest[:12]}` of commit {run.program.commit} to {code(ready.stack.label)},"
+    _announce(run, ready.lease, glass, ready.verdict, (doing, digest))
+
+
+def announce_verification(run: Run, lease: Held, glass: BreakGlass, applied: Record, verdict: Verdict) -> None:
+    """The same of what is applied already: its checks run its program, and make it a release."""
+    doing = f"verifies commit {run.program.commit}, which is applied to {code(lease.stack.label)},"
+    _announce(run, lease, glass, verdict, (doing, str(applied.body.get("plan_digest", ""))))
+
+
+def _announce(run: Run, lease: Held, glass: BreakGlass, verdict: Verdict, what: tuple[str, str]) -> None:
+    """`what` is what is done, in words, and the digest of the plan."""
+    by, label = run.context.holder.name, lease.stack.label
+    doing, digest = what
+    overridden = [rule for rule in verdict.rules if rule.outcome is not Outcome.ALLOW]
     lines = [
-        f"{code(by)} applies plan `{digest[:12]}` of commit {run.program.commit} to {code(ready.stack.label)}, "
-        "past its gate.",
+        f"{code(by)} {doing} past its gate.",
         "",
         f"Reason: {code(glass.reason)}",
         "",
         *(f"- {code(rule.rule)}: {code(rule.reason)}" for rule in overridden),
     ]
-    run.context.host.announce(f"Break-glass: {ready.stack.label} by {by}", "\n".join(lines) + "\n")
-    body = {"reason": glass.reason, "plan_digest": digest, "verdict": values.pack(ready.verdict)}
-    ready.lease.append(run.ledger, run.make(RecordKind.BREAK_GLASS, ready.stack, body))
+    run.context.host.announce(f"Break-glass: {label} by {by}", "\n".join(lines) + "\n")
+    body = {"reason": glass.reason, "plan_digest": digest, "verdict": values.pack(verdict)}
+    lease.append(run.ledger, run.make(RecordKind.BREAK_GLASS, lease.stack, body))

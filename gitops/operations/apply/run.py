@@ -248,8 +248,10 @@ def _verify(run: Run, lease: Held, applied: Record, history: History) -> StackRe
     if run.dry_run:
         return StackResult(lease.stack, Done.WOULD_VERIFY)
     verdict = judgement.by_people(run.judge.foresee(lease.stack, history))
-    stop = None if run.glass else judgement.stop([(lease.stack.label, verdict)])
-    if stop is not None:
+    stop = judgement.stop([(lease.stack.label, verdict)])
+    if stop is not None and run.glass:
+        break_glass.announce_verification(run, lease, run.glass, applied, verdict)
+    elif stop is not None:
         print_view(screen.verdict(verdict))
         error, yet = (Waiting, " yet") if stop.outcome is Outcome.WAIT else (Refused, "")
         hint = "Nothing is applied again, whatever is done about that. `gitops up --break-glass` verifies without it."

@@ -99,6 +99,9 @@ def verify_again(run: Work, lease: Held, applied: Record, history: History) -> t
     )
     if lease.taken_over:
         settle(run, lease, history)
+    # In another backend than the one that it was applied in, all of it would look as if it were gone.
+    start = run.context.engine.start_state(run.program.project_folder(stack), stack.name)
+    must_have_its_state(run.program, stack, start, history)
     packs = run.program.packs(stack, run.environment.name, history)
     return _verified(run, lease, run.program.runnable(packs), str(applied.body.get("plan_digest", "")))
 

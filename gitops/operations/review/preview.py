@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from gitops.config.settings import Environment
 from gitops.context import Context
-from gitops.errors import EngineFailed, Refused
+from gitops.errors import EngineFailed, LedgerBroken, Refused
 from gitops.flow.ledger.history import latest_plan
 from gitops.flow.plans.policies import Packs
 from gitops.model import AffectedStack, History, Plan, PreviewFailure, Query, RecordKind, Review, Stack, StackReview
@@ -101,5 +101,5 @@ def _on_record(history: History, stack: Stack, request: Request) -> Plan | None:
         return None  # refused since: what moved may be live, where no input shows it
     try:
         return latest_plan(history, stack, request.pull_request)
-    except Refused:  # made by another release, in a format of its own
+    except (Refused, LedgerBroken):  # in another release's format, or written anew without a value that had leaked
         return None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gitops.adapters.ci.github.job import tell_job
 from gitops.context import Context
-from gitops.errors import Failed, Refused
+from gitops.errors import Failed, LedgerBroken, Refused
 from gitops.flow.ledger import chain as records
 from gitops.flow.ledger.history import plan_for
 from gitops.flow.plans import plan as plans
@@ -33,7 +33,7 @@ def publish(context: Context, history: History, review: Review, number: int) -> 
 def _is_kept(history: History, plan: Plan, shown_on: int) -> bool:
     try:
         known = plan_for(history, plan.stack, plan.commit, shown_on)
-    except Refused:
+    except (Refused, LedgerBroken):  # of another format, or written anew without a value that had leaked
         return False
     # Computed from something else, or later, it takes the place of the one before: `gate.plan_age` and approvals of
     # plans with unknown values go by that. An approval of the same digest stands.

@@ -1,5 +1,7 @@
 """What is kept of a failed run are typed facts; no word of a text goes into them."""
 
+import time
+
 import pytest
 
 from gitops.adapters.pulumi import failures
@@ -79,6 +81,13 @@ def test_a_run_that_says_nothing_known_has_failed() -> None:
 )
 def test_known_classes_are_told_apart(text: str, kind: FailureKind) -> None:
     assert failures.kind_of(text) is kind
+
+
+@pytest.mark.parametrize("word", ["conflict ", "cannot be deleted ", "server-side apply ", "plugin "])
+def test_a_long_text_that_repeats_itself_is_read_in_no_time(word: str) -> None:
+    before = time.process_time()
+    failures.kind_of(word * 10_000)
+    assert time.process_time() - before < 5
 
 
 def test_the_hint_is_that_of_the_first_failure_that_has_one() -> None:

@@ -256,6 +256,12 @@ def test_a_failure_we_know_says_what_to_do(errors: str, hint: str) -> None:
     assert (hint in error.hint) if hint else error.hint == ""
 
 
+def test_the_values_of_a_deviation_are_left_out_in_the_lines_after_it_too() -> None:
+    said = "error: resource urn:x violates plan: properties changed: ~~key[{-----BEGIN\nnever seen\n}!={before}]\n"
+    error = failure("apply", Finished(255, "", said), Redactor())
+    assert error.text.lines == ("error: resource urn:x violates plan",)
+
+
 def test_nobody_is_told_to_break_a_lock_blindly() -> None:
     error = failure("apply", Finished(255, "", "error: the stack is currently locked by 1 lock(s)"), Redactor())
     assert "pulumi cancel" not in error.hint
