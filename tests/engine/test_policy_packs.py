@@ -115,7 +115,7 @@ def test_an_apply_stops_at_a_violation_that_no_preview_told(deployed: tuple[Tiny
     tiny, project = deployed
     saved = tmp_path / "plan.json"
     tiny.engine.preview(project, STACK, save_plan=saved)
-    with pytest.raises(EngineFailed, match="policy house-rules/small: Things are small"):
+    with pytest.raises(EngineFailed, match="violates a mandatory policy house-rules/small"):
         tiny.engine.apply(project, STACK, SavedPlan(saved, (PACK,)), lambda _step: None, lambda: "")
     assert [thing["size"] for name, thing in tiny.things.items() if name.startswith("one")] == [12]
 
@@ -149,7 +149,7 @@ def test_a_pack_that_breaks_fails_the_preview_whatever_it_found_before(
 ) -> None:
     tiny, project = deployed
     broken = curious(tmp_path, '        ResourceValidationPolicy("broken", "Breaks.", break_down),\n')
-    with pytest.raises(EngineFailed, match=r"(?s)broken on purpose|failed to run policy"):
+    with pytest.raises(EngineFailed, match="Could not"):
         tiny.engine.preview(project, STACK, packs=(broken, PACK) if with_violation else (broken,))
 
 
@@ -158,7 +158,7 @@ def test_a_broken_program_is_told_as_such_beside_a_violation(deployed: tuple[Tin
     folder = tmp_path / "broken"
     shutil.copytree(project, folder)
     tiny.want(folder, {"broken": True})
-    with pytest.raises(EngineFailed, match="the program is broken on purpose"):
+    with pytest.raises(EngineFailed, match="failed in the program"):
         tiny.engine.preview(folder, STACK, packs=(PACK,))
 
 
