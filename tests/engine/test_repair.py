@@ -33,12 +33,14 @@ import os
 import pulumi
 
 class Thing(pulumi.CustomResource):
-    def __init__(self, name, before, after):
-        super().__init__("slow:index:Thing", name, {"before": before, "after": after, "name": None, "made": None})
+    def __init__(self, name, before, after, opts=None):
+        inputs = {"before": before, "after": after, "name": None, "made": None}
+        super().__init__("slow:index:Thing", name, inputs, opts)
 
-Thing("quick", 0, 0)
+quick = Thing("quick", 0, 0)
 Thing("made", 0, float(os.environ.get("SLOW_AFTER", "30")))
-Thing("late", float(os.environ.get("SLOW_BEFORE", "8")), 0)
+# Once this one has begun, the engine has recorded the quick one.
+Thing("late", float(os.environ.get("SLOW_BEFORE", "8")), 0, pulumi.ResourceOptions(depends_on=quick))
 """
 
 
