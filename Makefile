@@ -9,10 +9,10 @@ TOOLCHAIN := $(PYTHON) -m gitops.toolchain
 UV ?= uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-all lint bench kills toolchain lock clean python
+.PHONY: help demo check test test-all long lint bench kills toolchain lock clean python
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: python ## carry real changes through the pipeline in a local sandbox, while you watch
 	@$(TOOLCHAIN) install --for demo
@@ -28,9 +28,11 @@ test: python ## check, and every tier of the tests on real tools but what is lon
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not long"
 
-test-all: test ## test, then what is long by nature: the whole demo, every planted secret, fifty kills
+test-all: test long kills ## test, and what is long by nature
+
+long: python ## the tests that take minutes each: the whole demo, every planted secret with every failure
+	@$(TOOLCHAIN) install --for test
 	$(PYTEST) -m long
-	@$(VENV)/python bench/kills.py
 
 lint:
 	$(VENV)/ruff check .

@@ -6,6 +6,7 @@ tested here: act runs the one it is given.
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -107,7 +108,7 @@ def wired(tmp_path: Path) -> Iterator[Wired]:
     toolchain = f"VERB = {RECORDING_VERB!r}\n{RECORDING_TOOLCHAIN}"
     (work / "gitops/toolchain/__main__.py").write_text(toolchain, encoding="utf-8")
     (work / "toolchain").mkdir()
-    (work / "Makefile").write_text("test:\n\t@echo simulated tests\n", encoding="utf-8")
+    (work / "Makefile").write_text("test long kills:\n\t@echo simulated target $@\n", encoding="utf-8")
     for pins in ("requirements.lock", "toolchain/pins.toml"):
         (work / pins).touch()
     git(work, "init", "--quiet", "--initial-branch=main")
@@ -180,13 +181,14 @@ def test_a_pull_request_that_a_workflow_opened_is_previewed_by_hand(wired: Wired
 
 
 def test_this_repository_tests_itself(wired: Wired) -> None:
-    """`make test` here is a stand-in: the tests would start themselves."""
+    """`make` here is a stand-in: the tests would start themselves."""
     branch(wired, "feature")
     wired.github.merge(wired.github.open("feature", "main"))
     run = wired.act.push("main", "ci")
     succeeded(run)
     assert "simulated toolchain: install --for test" in run.output
-    assert "simulated tests" in run.output
+    assert [target for target in ("test", "long", "kills") if f"simulated target {target}" not in run.output] == []
+    assert {"3.11", "3.13"} <= set(re.findall(r"Test \(Python (3\.\d+)\)", run.output))
 
 
 def test_a_merge_queue_is_previewed_and_judged(wired: Wired) -> None:
