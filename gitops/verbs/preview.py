@@ -83,7 +83,7 @@ def command(
     While an apply of a stack runs, its preview waits; where one came in between, it is done again.
     Where a plan moves outputs that other stacks of the environment read, those are looked at with the new ones: what
     will follow is shown, and is no plan.
-    Where nothing moved that a plan of the pull request came from, that plan is shown again and no preview runs.
+    A plan on record is shown again, without a preview, if none of its inputs has changed since.
     The policy packs that gitops.yaml names take part; a plan that violates a mandatory policy is shown with what to
     do, and refused (3).
 

@@ -1,4 +1,4 @@
-"""Where nothing moved since a plan on record, that plan is shown again and no preview runs; `up` always previews."""
+"""A plan on record is reused while none of its inputs has changed: no preview runs then. `up` always previews."""
 
 import pytest
 

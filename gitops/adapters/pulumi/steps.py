@@ -146,11 +146,11 @@ def drift(step: "StepEventMetadata", background: Background) -> Drift | None:
 
 
 def apart_from_spelling(found: Drift, background: Background) -> Drift | None:
-    """What is left of a drift from which no change follows, without what is only written otherwise.
+    """The drift without properties that differ in spelling only; None where no other property is left.
 
-    That is where the program asks for the very value that the state has: its provider has compared that with what is
-    live, and would change nothing. So it is a set in another order, or an address without its scheme. A value that the
-    program is told to ignore, or that it asks for anew, is not among them; neither is a secret.
+    A property differs in spelling only if the program asks for the value that the state has, and the provider plans
+    no change. The provider has compared that value with the live one. Examples are a set in another order and an
+    address without its scheme. Ignored properties, properties that the program changes, and secrets stay in.
     """
     goals, before = background.goals.get(found.urn), background.state.get(found.urn)
     if found.gone or not isinstance(goals, dict) or not isinstance(before, dict):

@@ -117,7 +117,7 @@ class _Waiter:
             return ()
         if self.wanted.wait:
             return wait_queue.before(self._own_ticket(), line.tickets)
-        # Who does not wait cannot see who is alive. The clocks decide then; it is about the order only.
+        # Without --wait there is no time to watch whether a ticket is renewed. Its clock decides, about order only.
         now = self.context.clock.now()
         return tuple(one for one in line.tickets if not leases.expired(one, now))
 
