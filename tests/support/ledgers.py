@@ -60,21 +60,26 @@ def chained(given: Iterable[Record]) -> Iterator[tuple[Record, bytes]]:
 
 def write(remote: Path, given: Iterable[Record]) -> None:
     """Make the repository's ledger branch of these records."""
+    write_files(remote, (content for _, content in chained(given)))
+
+
+def write_files(remote: Path, files: Iterable[bytes]) -> None:
+    """Make the repository's ledger branch of these records' files, the first of which has the number 1."""
     importing = subprocess.Popen(["git", "fast-import", "--quiet", "--force"], cwd=remote, stdin=subprocess.PIPE)
     assert importing.stdin is not None
-    for record, content in chained(given):
-        path = records.path_of(record.sequence)
-        message = f"{record.kind.value} {record.stack} {record.commit[:12]} by {record.by}\n\n{path}\n".encode()
+    for number, content in enumerate(files, start=1):
+        path = records.path_of(number)
+        message = f"record {number}\n\n{path}\n".encode()
         importing.stdin.write(
             b"commit refs/heads/%s\nmark :%d\ncommitter gitops <gitops@localhost> %d +0000\ndata %d\n%s\n%s"
             b"M 100644 inline %s\ndata %d\n%s\n"
             % (
                 records.BRANCH.encode(),
-                record.sequence,
-                record.at.timestamp(),
+                number,
+                BEGIN.timestamp() + number,
                 len(message),
                 message,
-                b"from :%d\n" % (record.sequence - 1) if record.sequence > 1 else b"",
+                b"from :%d\n" % (number - 1) if number > 1 else b"",
                 path.encode(),
                 len(content),
                 content,
