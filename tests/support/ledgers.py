@@ -8,6 +8,7 @@ from typing import Any
 
 from gitops.flow.ledger import chain as records
 from gitops.model import Record, RecordKind, Stack
+from tests.support.records import record_of
 
 BEGIN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 _PLAN_EVERY = 10
@@ -27,7 +28,7 @@ def synthetic(count: int, stacks: int = 40) -> Iterator[Record]:
         is_plan = number % _PLAN_EVERY == 0
         kind = RecordKind.PLAN if is_plan else _KINDS[number % _PLAN_EVERY % len(_KINDS)]
         body = _plan(number) if is_plan else {"plan_digest": f"{number:064x}", "checks": _checks(number)}
-        yield records.make(kind, author, stack, commit, BEGIN + timedelta(minutes=number), body)
+        yield record_of(kind, author, stack, commit, BEGIN + timedelta(minutes=number), body)
 
 
 def _checks(number: int) -> list[dict[str, Any]]:
