@@ -20,6 +20,7 @@ from gitops.model.pull_request import Verdict
 
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.")]
 CommitId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$", description="A Git commit, in full.")]
+ShownOn = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1, description="A pull request's number.")]
 
 WRITTEN_ALWAYS = {"written always": True}
 """Metadata of a field that is written also where it has its default; other fields are left out then."""
@@ -79,8 +80,8 @@ def body_of(kind: RecordKind, *, written: str) -> Callable[[type[BodyType]], typ
 
 @body_of(
     RecordKind.PLAN,
-    written="by a preview for a pull request, once it is shown there, unless the newest plan for this stack and head "
-    "is the same",
+    written="once a pull request shows the [plan](plan-format.md) of a preview, unless the newest one for this stack "
+    "and head is the same",
 )
 @dataclass(frozen=True, slots=True)
 class Planned(Body):
@@ -88,7 +89,7 @@ class Planned(Body):
 
     plan: PlanOnRecord
     """The whole plan."""
-    shown_on: int
+    shown_on: ShownOn
     """The pull request."""
     seconds: int = field(default=0, metadata=WRITTEN_ALWAYS)
     """What the preview took; 0 where none ran."""
@@ -142,7 +143,11 @@ class NotVerified(Body):
     """What is live and not as it was applied."""
 
 
-@body_of(RecordKind.APPLY_FAILED, written="when Pulumi fails, is interrupted or killed, or the state has moved")
+@body_of(
+    RecordKind.APPLY_FAILED,
+    written="when Pulumi fails, is interrupted or killed, or the state has moved; "
+    "[no word of the engine](leaked-secrets.md#what-is-kept-of-a-failure) is in it",
+)
 @dataclass(frozen=True, slots=True)
 class ApplyFailed(Body):
     """An apply that did not come to its end. It holds no word of an engine, a provider or a program."""
@@ -252,7 +257,7 @@ class Destroyed(Body):
     """Why it had to go."""
 
 
-@body_of(RecordKind.DESTROY_FAILED, written="when that did not come to its end")
+@body_of(RecordKind.DESTROY_FAILED, written="when a destroy did not come to its end; otherwise as for an apply")
 @dataclass(frozen=True, slots=True)
 class DestroyFailed(Body):
     """A destroy that did not come to its end. It holds no word of an engine, a provider or a program."""
@@ -279,7 +284,7 @@ class DestroyApproved(Body):
 
     plan_digest: Digest
     """The plan."""
-    shown_on: int
+    shown_on: ShownOn
     """The pull request that shows it."""
     comment: int
     """The comment's id."""

@@ -10,12 +10,12 @@ import msgspec
 
 from gitops.model.plan import PlanOnRecord
 from gitops.model.preview import unpack
-from gitops.model.record_bodies import DESCRIPTIONS, Body, Planned, RecordKind
+from gitops.model.record_bodies import DESCRIPTIONS, Body, Planned, RecordKind, ShownOn
 
 
 @dataclass(frozen=True, slots=True)
 class _ShownOn:
-    shown_on: int
+    shown_on: ShownOn
 
 
 def parsed(kind: RecordKind, content: object) -> Body:

@@ -131,7 +131,7 @@ class Finder(Protocol):
     """Finds records without reading all of them."""
 
     def select(self, query: Query, *, oldest_first: bool = False) -> Iterator[Record]:
-        """The wanted records, newest first unless asked otherwise."""
+        """The wanted records, newest first unless asked otherwise. Raises LedgerBroken as `Query.includes` does."""
 
 
 @dataclass(frozen=True, slots=True)

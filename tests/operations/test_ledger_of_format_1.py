@@ -5,6 +5,7 @@ made anew: what no longer reads them breaks a ledger that somebody has.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gitops.flow.ledger import chain as records
 from gitops.flow.ledger.history import plan_for
 from gitops.flow.releases.release import Release, rollbacks, why_not_released
 from gitops.flow.releases.rollback import losses
-from gitops.model import History, RecordKind
+from gitops.model import History
 from gitops.operations.recovery import one_stack
 from gitops.verbs import log, status
 from gitops.views.html import history
@@ -43,8 +44,25 @@ def printed(world: World, capsys: pytest.CaptureFixture[str], *command: Any) -> 
     return capsys.readouterr().out
 
 
-def test_it_has_every_kind_of_record() -> None:
-    assert {json.loads(content)["kind"] for content in FILES.values()} == {kind.value for kind in RecordKind}
+def test_it_has_every_kind_of_record_that_there_was_then() -> None:
+    assert Counter(json.loads(content)["kind"] for content in FILES.values()) == {
+        "plan": 2,
+        "apply started": 5,
+        "applied": 1,
+        "not verified": 2,
+        "apply failed": 4,
+        "refused": 2,
+        "repaired": 1,
+        "release": 2,
+        "superseded": 1,
+        "break glass": 1,
+        "destroy started": 3,
+        "destroyed": 1,
+        "destroy failed": 2,
+        "destroy approved": 1,
+        "command": 2,
+        "rollback asked": 1,
+    }
 
 
 @pytest.mark.parametrize("number", FILES)

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitops.flow.ledger import chain as records
 from gitops.model import Record, RecordKind, Stack
-from tests.support.records import record_of
+from tests.support.records import BODIES, record_of
 
 BEGIN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 _PLAN_EVERY = 10
@@ -43,10 +43,17 @@ def _plan(number: int) -> dict[str, Any]:
     ]
     urn = "urn:pulumi:dev::shop::kubernetes:core/v1:Service::service-"
     changes = [
-        {"urn": f"{urn}{i}", "type": "kubernetes:core/v1:Service", "operation": "create", "properties": properties}
+        {
+            "urn": f"{urn}{i}",
+            "type": "kubernetes:core/v1:Service",
+            "operation": "create",
+            "provider": "kubernetes",
+            "properties": properties,
+        }
         for i in range(10)
     ]
-    return {"plan": {"changes": changes, "commit": f"{number:040x}"}, "shown_on": number}
+    whole = BODIES[RecordKind.PLAN]["plan"]
+    return {"plan": {**whole, "changes": changes, "commit": f"{number:040x}"}, "shown_on": number}
 
 
 def chained(given: Iterable[Record]) -> Iterator[tuple[Record, bytes]]:

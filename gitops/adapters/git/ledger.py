@@ -253,7 +253,8 @@ class _Found:
         limit = 1
         while True:
             found = self._ledger.find(self._head, query, oldest_first, beyond, limit)
-            yield from (record for _, record in found)
+            # Raises for a record of which the index could not tell whether it is wanted.
+            yield from (record for _, record in found if query.includes(record))
             if len(found) < limit:
                 return
             beyond, limit = found[-1][0], min(limit * 8, 512)

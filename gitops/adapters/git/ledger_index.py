@@ -19,8 +19,8 @@ from gitops.model import Query, Record
 
 # Raised when a column gets another meaning; an index of another version is made anew.
 _VERSION = 2
-# Stands for the pull request of a record whose body cannot be read. It is among those of every pull request, so that
-# whoever decides by these reads it, and is told that the ledger is broken.
+# Stands for the pull request of a record whose body cannot be read. It is found for every pull request, so that whoever
+# asks is told that the ledger is broken.
 _UNREADABLE = -1
 _BUSY_SECONDS = 30.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -191,10 +191,9 @@ def _columns(row: Row) -> tuple[Any, ...]:
 
 def _shown_on(record: Record) -> int | None:
     try:
-        number = record.shown_on
+        return record.shown_on
     except LedgerBroken:
         return _UNREADABLE
-    return number if number is None or 0 <= number < 2**63 else _UNREADABLE
 
 
 def _micros(moment: datetime) -> int:
