@@ -40,22 +40,24 @@ def shown_on(kind: RecordKind, content: object) -> int | None:
 
 @cache
 def _shown() -> frozenset[RecordKind]:
-    return frozenset(one.kind for described, one in DESCRIPTIONS.items() if "shown_on" in _fields(described))
+    return frozenset(
+        description.kind for described, description in DESCRIPTIONS.items() if "shown_on" in _fields(described)
+    )
 
 
 @cache
 def _classes() -> dict[RecordKind, list[tuple[type[Body], frozenset[str]]]]:
     """The classes of each kind, each with the fields that have to be there."""
-    found: dict[RecordKind, list[tuple[type[Body], frozenset[str]]]] = {}
+    classes: dict[RecordKind, list[tuple[type[Body], frozenset[str]]]] = {}
     for described, description in DESCRIPTIONS.items():
         required = frozenset(name for name, is_required in _fields(described).items() if is_required)
-        found.setdefault(description.kind, []).append((described, required))
-    return found
+        classes.setdefault(description.kind, []).append((described, required))
+    return classes
 
 
 def _fields(described: type[Body]) -> dict[str, bool]:
     """The names of the class's fields, and whether each has to be there."""
-    return {one.name: one.default is dataclasses.MISSING for one in dataclasses.fields(described)}
+    return {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(described)}
 
 
 def _decoded(wanted: type, content: Any) -> Any:

@@ -16,7 +16,7 @@ FORMAT = 1
 _APPLIES = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.NOT_VERIFIED, RecordKind.APPLY_FAILED)
 _DESTROYS = (RecordKind.DESTROY_STARTED, RecordKind.DESTROY_FAILED)
 _DONE = (RecordKind.APPLIED, RecordKind.NOT_VERIFIED)
-Told = TypeVar("Told")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Record:
 
     def read(self) -> Body:
         """The body. Raises LedgerBroken, naming record and field, for one that its class does not fit."""
-        return self._told(lambda: parsed(self.kind, self.body))
+        return self._reading(lambda: parsed(self.kind, self.body))
 
     def read_as(self, wanted: type[BodyType]) -> BodyType:
         """The body of a record whose kind has only this class. Raises LedgerBroken as `read` does."""
@@ -58,7 +58,7 @@ class Record:
     @property
     def shown_on(self) -> int | None:
         """The pull request that shows the plan that it tells of; None for another kind. Raises LedgerBroken."""
-        return self._told(lambda: shown_on(self.kind, self.body))
+        return self._reading(lambda: shown_on(self.kind, self.body))
 
     @property
     def touched_nothing(self) -> bool:
@@ -70,7 +70,7 @@ class Record:
         """Whether it is a release to which nothing had to be applied. Raises LedgerBroken."""
         return self.kind is RecordKind.RELEASE and isinstance(self.read(), Unchanged)
 
-    def _told(self, read: Callable[[], Told]) -> Told:
+    def _reading(self, read: Callable[[], Value]) -> Value:
         if self.format > FORMAT:
             raise LedgerBroken(
                 f"Ledger record {self.sequence} was written by a newer release: it has format {self.format}, and this "
@@ -81,7 +81,7 @@ class Record:
             raise self._broken(f"no release writes format {self.format}")
         try:
             return read()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._broken(str(error).replace("`$", "`body")) from None
 
     def _broken(self, why: str) -> LedgerBroken:

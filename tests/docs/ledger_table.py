@@ -16,7 +16,7 @@ HEAD = "| kind | written | body |\n|---|---|---|\n"
 
 def render() -> str:
     """The table: a line for each class of bodies, in the order of the classes."""
-    lines = (_line(described, one.kind, one.written) for described, one in DESCRIPTIONS.items())
+    lines = (_line(described, about.kind, about.written) for described, about in DESCRIPTIONS.items())
     return HEAD + "".join(lines)
 
 

@@ -50,5 +50,5 @@ def test_the_new_kind_is_written_read_and_described(copy: Path) -> None:
     run(copy, sys.executable, "-m", "tests.docs.ledger_table")
     assert "| `lease taken away` | when [`/gitops unlock`]" in (copy / "docs" / "ledger.md").read_text(encoding="utf-8")
     chosen = ("tests/flow/ledger", "tests/operations/test_ledger_of_format_1.py", WRITER, TABLE)
-    told = run(copy, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
-    assert re.search(r"^\d+ passed", told, re.MULTILINE)
+    printed = run(copy, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *chosen)
+    assert re.search(r"^\d+ passed", printed, re.MULTILINE)

@@ -305,8 +305,8 @@ class _Reader:
             batch = new[start : start + commits.BATCH]
             after = last.commit if last else ""
             written = list(commits.read(self._git, batch, after, last.place if last else None))
-            for one in written:
-                self._check(one.record)
+            for new_record in written:
+                self._check(new_record.record)
             signed = self._signed(batch, len(new) - start)
             rows = [
                 Row(one.commit, one.blob, one.record, one.place, is_signed)

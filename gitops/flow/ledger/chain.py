@@ -211,9 +211,9 @@ def ledger_record(author: Author, stack: Stack | None, commit: str, now: datetim
 
 def _content(body: Body) -> dict[str, Any]:
     """The body as plain JSON."""
-    told = {one: getattr(body, one.name) for one in dataclasses.fields(body)}
-    return {
-        one.name: value.content if isinstance(value, PlanOnRecord) else values.pack(value)
-        for one, value in told.items()
-        if value != one.default or one.metadata == WRITTEN_ALWAYS
-    }
+    content: dict[str, Any] = {}
+    for field in dataclasses.fields(body):
+        value = getattr(body, field.name)
+        if value != field.default or field.metadata == WRITTEN_ALWAYS:
+            content[field.name] = value.content if isinstance(value, PlanOnRecord) else values.pack(value)
+    return content

@@ -25,9 +25,9 @@ _TEMPLATE = "#/$defs/{name}"
 def schema() -> dict[str, Any]:
     """The whole schema; each kind of record has a body of one of its classes."""
     types = [Record, Plan, *DESCRIPTIONS]
-    _, found = msgspec.json.schema_components(types, ref_template=_TEMPLATE, schema_hook=_hooked)
-    _describe(found)
-    components = _tidied(found)
+    _, described = msgspec.json.schema_components(types, ref_template=_TEMPLATE, schema_hook=_hooked)
+    _describe(described)
+    components = _tidied(described)
     record = components.pop("Record")
     record["properties"] |= {
         "sequence": {"type": "integer", "minimum": 1, "description": "Its number; the first is 1."},
@@ -62,12 +62,12 @@ def text() -> str:
 def words_of(described: type) -> dict[str, str]:
     """The strings under the fields of a dataclass, by field, each in one line."""
     [tree] = ast.parse(textwrap.dedent(inspect.getsource(described))).body
-    found: dict[str, str] = {}
+    words_by_field: dict[str, str] = {}
     for before, after in pairwise(tree.body if isinstance(tree, ast.ClassDef) else []):
         match before, after:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                found[name] = " ".join(words.split())
-    return found
+                words_by_field[name] = " ".join(words.split())
+    return words_by_field
 
 
 def _describe(components: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ def _hooked(wanted: type) -> dict[str, Any]:
 
 
 def _any_of(kind: RecordKind) -> dict[str, Any]:
-    names = [described.__name__ for described, one in DESCRIPTIONS.items() if one.kind is kind]
+    names = [described.__name__ for described, description in DESCRIPTIONS.items() if description.kind is kind]
     references = [{"$ref": _TEMPLATE.format(name=name)} for name in names]
     return references[0] if len(references) == 1 else {"anyOf": references}
 

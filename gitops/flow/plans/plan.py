@@ -140,7 +140,7 @@ def parsed(body: Any) -> Plan:
         )
     try:
         return msgspec.convert(_unpacked(body), Plan)
-    except (msgspec.ValidationError, TypeError, AttributeError) as error:
+    except (msgspec.ValidationError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
 
 

@@ -52,8 +52,7 @@ def rollbacks(history: History, environment: str) -> tuple[Rollback, ...]:
     found: dict[str, Rollback] = {}
     for one in history.select(Query(kinds=(RecordKind.ROLLBACK,), environment=environment)):
         body = one.read_as(RollbackAsked)
-        asked = Rollback(one.by, one.at, one.commit, body.to, body.head, body.pull_request)
-        found.setdefault(body.head, asked)
+        found.setdefault(body.head, Rollback(one.by, one.at, one.commit, body.to, body.head, body.pull_request))
     return tuple(found.values())
 
 

@@ -126,6 +126,14 @@ def test_a_field_that_this_release_does_not_know_is_left() -> None:
     assert b'"later": 1' in records.encode(record)
 
 
+def test_a_body_that_is_nested_too_deep_is_a_broken_ledger() -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(2000):
+        nested = {"inner": nested}
+    with pytest.raises(LedgerBroken, match=r"record 7 \(applied\) cannot be used"):
+        with_body(RecordKind.APPLIED, plan_digest=DIGEST, later=nested).read()
+
+
 def test_a_release_without_an_apply_is_told_by_the_release_before() -> None:
     assert with_body(RecordKind.RELEASE, unchanged_since=HEAD, checks=[], plan_digest=DIGEST).is_unchanged
     assert not record_of(RecordKind.RELEASE, ADA, DEV, HEAD, NOW).is_unchanged
