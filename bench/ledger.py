@@ -26,6 +26,7 @@ from gitops.adapters.git.command import GitCommand  # noqa: E402 - the checkout'
 from gitops.adapters.git.ledger import GitLedger  # noqa: E402
 from gitops.flow.ledger import chain as records  # noqa: E402
 from gitops.model import RecordKind, Stack  # noqa: E402
+from gitops.model.record_bodies import Applied  # noqa: E402
 from tests.support import ledgers  # noqa: E402
 from tests.support.git import create, git  # noqa: E402
 
@@ -89,7 +90,7 @@ def append(clone: Path, rounds: int) -> None:
 
     def one_more() -> None:
         now = datetime.now(UTC)
-        ledger.append(records.make(RecordKind.APPLIED, author, Stack("shop", "stack-00"), "c" * 40, now, {"n": 1}))
+        ledger.append(records.ledger_record(author, Stack("shop", "stack-00"), "c" * 40, now, Applied("0" * 64)))
 
     ledger.history()
     command.started.clear()

@@ -191,7 +191,7 @@ class NotVerified(Failed):
 
 
 class LedgerBroken(Failed):
-    """A record is missing, altered or out of order."""
+    """A record is missing, altered, out of order, or cannot be read."""
 
 
 class CodeHostFailed(Failed):

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from gitops.config.settings import Environment
 from gitops.flow.words import code
+from gitops.model import Ending
 
 PREFIX = "/gitops"
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -69,14 +70,6 @@ class Misunderstood:
     """Why a comment that wants to be a command is none, in Markdown."""
 
     why: str
-
-
-class Ending(StrEnum):
-    """What became of a command. Refused is a decision; only what failed may be tried again."""
-
-    DONE = "done"
-    REFUSED = "refused"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,10 @@ from gitops.model.change import (
 from gitops.model.ledger import (
     Check,
     CutOff,
+    Ending,
     Holder,
     Lease,
     Line,
-    Record,
-    RecordKind,
     Ticket,
 )
 from gitops.model.plan import (
@@ -29,6 +28,7 @@ from gitops.model.plan import (
     MovedInput,
     Plan,
     PlanDifference,
+    PlanOnRecord,
     StartState,
 )
 from gitops.model.policy import (
@@ -70,7 +70,8 @@ from gitops.model.pull_request import (
     RuleResult,
     Verdict,
 )
-from gitops.model.records import Finder, History, Query
+from gitops.model.record_bodies import RecordKind
+from gitops.model.records import Finder, History, Query, Record
 from gitops.model.review import Downstream, PreviewFailure, Review, StackReview, gravest_first
 from gitops.model.review_stack import Gone, NotRaised, Raised
 from gitops.model.settings import (
@@ -102,6 +103,7 @@ __all__ = [
     "Diagnostic",
     "Downstream",
     "Drift",
+    "Ending",
     "EngineRun",
     "EnvironmentStatus",
     "Evaluation",
@@ -124,6 +126,7 @@ __all__ = [
     "PackFate",
     "Plan",
     "PlanDifference",
+    "PlanOnRecord",
     "PolicyCount",
     "PolicyFinding",
     "PolicyLevel",

@@ -1,10 +1,8 @@
-"""Leases, lines, checks and records: who works on a stack, and what is on record."""
+"""Leases, lines, checks and endings: who works on a stack, and what came of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +80,9 @@ class Check:
     detail: str
 
 
-class RecordKind(StrEnum):
-    """What a ledger record tells."""
+class Ending(StrEnum):
+    """What became of a command. Refused is a decision; only what failed may be tried again."""
 
-    PLAN = "plan"
-    APPLY_STARTED = "apply started"
-    APPLIED = "applied"
-    NOT_VERIFIED = "not verified"
-    APPLY_FAILED = "apply failed"
+    DONE = "done"
     REFUSED = "refused"
-    REPAIRED = "repaired"
-    RELEASE = "release"
-    SUPERSEDED = "superseded"
-    BREAK_GLASS = "break glass"
-    DESTROY_STARTED = "destroy started"
-    DESTROYED = "destroyed"
-    DESTROY_FAILED = "destroy failed"
-    DESTROY_APPROVED = "destroy approved"
-    COMMAND = "command"
-    ROLLBACK = "rollback asked"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One entry of the ledger. `previous` is the digest of the record before it, empty for the first.
-
-    `stack` is a label; empty for what concerns a pull request as a whole.
-    """
-
-    sequence: int
-    previous: str
-    kind: RecordKind
-    at: datetime
-    by: str
-    environment: str
-    stack: str
-    commit: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    format: int = 1
+    FAILED = "failed"

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+import msgspec
 
 from gitops.model.change import Stack
 from gitops.model.policy import PolicyCount, PolicyFinding, PolicyLevel, PolicyPack
@@ -77,6 +80,24 @@ class Plan:
     def destroys(self) -> tuple[ResourceChange, ...]:
         """The changes after which something is gone."""
         return tuple(c for c in self.changes if c.operation.destroys)
+
+
+class PlanOnRecord:
+    """A plan as a record has it. Only its digest is read here: `flow/plans/plan.py` reads the rest, and checks it."""
+
+    __slots__ = ("content", "plan_digest")
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        """Raises msgspec.ValidationError for one without a digest."""
+        self.content = content
+        """The plan as plain JSON."""
+        self.plan_digest = msgspec.convert(content, _PlanHead).plan_digest
+        """The digest that it carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PlanHead:
+    plan_digest: str
 
 
 class MovedInput(StrEnum):

@@ -51,6 +51,19 @@ class UnknownValue:
 PropertyValue = Any
 
 
+def unpack(value: Any) -> PropertyValue:
+    """A property value from plain JSON: the inverse of `gitops.flow.plans.values.pack`."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"$secret"}:
+            return SecretValue(str(value["$secret"]))
+        if value == {"$unknown": True}:
+            return UnknownValue()
+        return {str(key): unpack(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [unpack(child) for child in value]
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class PropertyChange:
     """One property, by its path in the resource's inputs, with its value before and after (None: absent)."""

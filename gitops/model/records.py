@@ -1,45 +1,129 @@
-"""The questions that are asked of the ledger's records, whoever finds these."""
+"""A ledger record, and the questions that are asked of records, whoever finds these."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from gitops.errors import LedgerBroken
 from gitops.model.change import Stack
-from gitops.model.ledger import Record, RecordKind
+from gitops.model.record_bodies import ApplyFailed, Body, BodyType, RecordKind, Unchanged
+from gitops.model.record_parsing import parsed, shown_on
+
+FORMAT = 1
+"""The format of records that this release writes, and the newest that it reads."""
 
 _APPLIES = (RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.NOT_VERIFIED, RecordKind.APPLY_FAILED)
 _DESTROYS = (RecordKind.DESTROY_STARTED, RecordKind.DESTROY_FAILED)
 _DONE = (RecordKind.APPLIED, RecordKind.NOT_VERIFIED)
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry of the ledger. Its body is parsed when it is asked for, and not before: a plan is large."""
+
+    sequence: int
+    """Its number; the first is 1. 0: it has no place in the ledger yet."""
+    previous: str
+    """The digest of the record before it; empty for the first."""
+    kind: RecordKind
+    """What it tells of."""
+    at: datetime
+    """When it was written, never before the record before it."""
+    by: str
+    """Who wrote it, or the author of the comment that asked for it."""
+    environment: str
+    """The environment that it is about."""
+    stack: str
+    """The stack's label, project/name; empty for what concerns a pull request as a whole."""
+    commit: str
+    """The head of the pull request for a plan and for what a comment asked for, else a commit of the branch."""
+    body: object = field(default_factory=dict)
+    """The body's JSON as it is, also with what this release does not know; `read` gives it its type."""
+    format: int = FORMAT
+    """The format that it is written in."""
+
+    def read(self) -> Body:
+        """The body. Raises LedgerBroken, naming record and field, for one that its class does not fit."""
+        return self._reading(lambda: parsed(self.kind, self.body))
+
+    def read_as(self, wanted: type[BodyType]) -> BodyType:
+        """The body of a record whose kind has only this class. Raises LedgerBroken as `read` does."""
+        body = self.read()
+        if not isinstance(body, wanted):
+            raise TypeError(f"a record that tells {self.kind.value!r} is no {wanted.__name__}")
+        return body
+
+    @property
+    def shown_on(self) -> int | None:
+        """The pull request that shows the plan that it tells of; None for another kind. Raises LedgerBroken."""
+        return self._reading(lambda: shown_on(self.kind, self.body))
+
+    @property
+    def touched_nothing(self) -> bool:
+        """Whether it ends an apply that changed nothing. Raises LedgerBroken."""
+        return self.kind is RecordKind.APPLY_FAILED and not self.read_as(ApplyFailed).touched
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is a release to which nothing had to be applied. Raises LedgerBroken."""
+        return self.kind is RecordKind.RELEASE and isinstance(self.read(), Unchanged)
+
+    def _reading(self, read: Callable[[], Value]) -> Value:
+        if self.format > FORMAT:
+            raise LedgerBroken(
+                f"Ledger record {self.sequence} was written by a newer release: it has format {self.format}, and this "
+                f"release reads format {FORMAT}.",
+                hint="Update gitops.",
+            )
+        if self.format < FORMAT:
+            raise self._broken(f"no release writes format {self.format}")
+        try:
+            return read()
+        except (ValueError, RecursionError) as error:
+            raise self._broken(str(error).replace("`$", "`body")) from None
+
+    def _broken(self, why: str) -> LedgerBroken:
+        return LedgerBroken(
+            f"Ledger record {self.sequence} ({self.kind.value}) cannot be used: {why}.",
+            hint="No release writes it like that. Nothing should be applied until it is explained: find out who wrote "
+            "it, and how. `gitops log --verify` looks for others.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which records are asked for; what is left out does not matter. `after` is a sequence, `until` a time.
-
-    `stack` is a label, or a name without its project.
-    """
+    """Which records are asked for; what is left out does not matter."""
 
     stack: str = ""
+    """Of this stack: its label, or its name without the project."""
     kinds: tuple[RecordKind, ...] = ()
+    """Of one of these kinds."""
     commit: str = ""
+    """About this commit."""
     environment: str = ""
+    """About this environment."""
     shown_on: int | None = None
+    """About a plan that this pull request shows."""
     after: int | None = None
+    """With a higher number than this."""
     since: datetime | None = None
+    """Not before this time."""
     until: datetime | None = None
+    """Not after this time."""
 
     def includes(self, record: Record) -> bool:
-        """Whether the record is one of them."""
+        """Whether the record is one of them. Raises LedgerBroken where only its body could tell, and cannot be read."""
         return (
             (not self.stack or self.stack in (record.stack, record.stack.rpartition("/")[2]))
             and (not self.kinds or record.kind in self.kinds)
             and (not self.commit or record.commit == self.commit)
             and (not self.environment or record.environment == self.environment)
-            and (self.shown_on is None or record.body.get("shown_on") == self.shown_on)
             and (self.after is None or record.sequence > self.after)
             and (self.since is None or record.at >= self.since)
             and (self.until is None or record.at <= self.until)
+            and (self.shown_on is None or record.shown_on == self.shown_on)
         )
 
 
@@ -47,7 +131,7 @@ class Finder(Protocol):
     """Finds records without reading all of them."""
 
     def select(self, query: Query, *, oldest_first: bool = False) -> Iterator[Record]:
-        """The wanted records, newest first unless asked otherwise."""
+        """The wanted records, newest first unless asked otherwise. Raises LedgerBroken as `Query.includes` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +192,11 @@ class History:
         untouched = False
         for record in self.select(Query(stack=stack.label, kinds=kinds)):
             if record.kind is RecordKind.RELEASE:
-                if "unchanged_since" not in record.body:
+                if not record.is_unchanged:
                     return None
             elif record.kind is RecordKind.DESTROYED:
                 return None
-            elif record.body.get("touched") is False:
+            elif record.touched_nothing:
                 untouched = True
             elif untouched and record.kind is RecordKind.APPLY_STARTED:
                 untouched = False

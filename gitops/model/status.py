@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitops.model.change import FileChange
-from gitops.model.ledger import Lease, RecordKind, Ticket
+from gitops.model.ledger import Lease, Ticket
+from gitops.model.record_bodies import RecordKind
 
 
 @dataclass(frozen=True, slots=True)

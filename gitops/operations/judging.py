@@ -237,8 +237,7 @@ class Judge:
         """Whether all are released, and one of them came through the gate."""
         glass = (RecordKind.BREAK_GLASS,)
         return all(found) and any(
-            "unchanged_since" not in one.body
-            and history.newest(Query(stack=one.stack, kinds=glass, commit=one.commit)) is None
+            not one.is_unchanged and history.newest(Query(stack=one.stack, kinds=glass, commit=one.commit)) is None
             for one in found
             if one
         )

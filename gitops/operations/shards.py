@@ -12,6 +12,7 @@ from gitops.flow.impact.discovery import take_snapshot
 from gitops.flow.impact.order import upstream_of
 from gitops.flow.impact.shards import Leg
 from gitops.model import History, Query, RecordKind, Stack
+from gitops.model.record_bodies import Planned
 from gitops.operations.program import fetched, newest, standing_release
 from gitops.operations.review import scope as scopes
 
@@ -110,8 +111,9 @@ def _seconds(history: History, stacks: Collection[Stack], kind: RecordKind) -> M
     found: dict[Stack, float] = {}
     for stack in stacks:
         record = history.newest(Query(stack=stack.label, kinds=(kind,)))
-        if record is not None and kind is RecordKind.PLAN and record.body.get("seconds"):
-            found[stack] = float(record.body["seconds"])
+        if record is not None and kind is RecordKind.PLAN:
+            if took := record.read_as(Planned).seconds:
+                found[stack] = float(took)
         elif record is not None and kind is RecordKind.RELEASE:
             started = history.newest(
                 Query(stack=stack.label, kinds=(RecordKind.APPLY_STARTED,), commit=record.commit, until=record.at)

@@ -30,7 +30,7 @@ class LedgerReader(Protocol):
         """The verified history, fetched from the remote now. Raises RemoteUnreachable, LedgerBroken."""
 
     def verify(self) -> LedgerReport:
-        """Read all of it again, with every signature, whatever was verified before.
+        """Read all of it again, with every signature and every body, whatever was verified before.
 
         Raises RemoteUnreachable, LedgerBroken.
         """

@@ -35,6 +35,7 @@ from tests.golden.reviews import GOLDEN
 from tests.support import reports
 from tests.support.browser import started
 from tests.support.plans import HEAD, NOW, add, change, plan, review, reviewed, update, urn
+from tests.support.records import BODIES
 
 WIDTHS = (360, 768, 1280)
 REVIEWS = {
@@ -262,9 +263,15 @@ def poisoned(text: str) -> tuple[Review, dict[Stack, tuple[Record, ...]]]:
     failed = reviewed(PreviewFailure(text, (text,), text), Stack("failed", text), reason)
     verdict = Verdict((RuleResult(text, Outcome.REFUSE, text, remedy=text),))
     made = Review(text, text, text, (replace(good, graph=graph), failed), verdict=verdict, undeclared=(stack,))
-    body = {"message": text, "reason": text, "by": text, "plan_digest": text}
-    record = Record(1, "", RecordKind.APPLY_FAILED, NOW, text, text, stack.label, HEAD, body)
-    return made, {stack: (record,), failed.stack: (record,)}
+    told: dict[RecordKind, dict[str, object]] = {
+        RecordKind.PLAN: {"plan": {"plan_digest": text}},
+        RecordKind.APPLY_FAILED: {"message": text},
+        RecordKind.BREAK_GLASS: {"reason": text},
+    }
+    records = tuple(
+        Record(1, "", kind, NOW, text, text, stack.label, HEAD, {**BODIES[kind], **body}) for kind, body in told.items()
+    )
+    return made, {stack: records, failed.stack: records}
 
 
 @pytest.mark.parametrize("canary", CANARIES)

@@ -11,6 +11,7 @@ from gitops import errors
 from gitops.cli import INTERRUPTED, gitops
 from gitops.config.settings import parse
 from gitops.model import Operation, RecordKind
+from tests.docs import ledger_table
 
 ROOT = Path(__file__).parents[2]
 DECISIONS = ROOT / "docs" / "decisions"
@@ -94,9 +95,13 @@ def test_every_exit_code_is_described() -> None:
     assert described == codes(errors.GitOpsError) | {0, INTERRUPTED}
 
 
-def test_every_kind_of_record_and_operation_is_described() -> None:
-    ledger = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
-    assert [kind for kind in RecordKind if f"| `{kind.value}` |" not in ledger] == []
+def test_the_table_of_records_is_the_one_that_the_code_gives() -> None:
+    document = ledger_table.FILE.read_text(encoding="utf-8")
+    assert document == ledger_table.with_table(document), "write it anew: python -m tests.docs.ledger_table"
+    assert [kind for kind in RecordKind if f"| `{kind.value}` |" not in document] == []
+
+
+def test_every_operation_is_described() -> None:
     plan = (ROOT / "docs" / "plan-format.md").read_text(encoding="utf-8")
     row = re.search(r"^\| `operation` \|(.*)\|$", plan, re.MULTILINE)
     assert row

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from gitops.config.gate import Approvals, Owners
 from gitops.config.settings import Environment
 from gitops.flow import chatops as commands
-from gitops.flow.chatops import Answer, Command, Ending, Misunderstood, Verb, parse
-from gitops.model import Comment
+from gitops.flow.chatops import Answer, Command, Misunderstood, Verb, parse
+from gitops.model import Comment, Ending
 from gitops.views.markdown import chatops
 from tests.support.plans import NOW
 

@@ -17,6 +17,7 @@ from gitops.flow.review_stacks import Use, copied_config, copy_of, standing, use
 from gitops.model import Gone, History, NotRaised, Raised, RecordKind, Stack
 from gitops.views.markdown.review_stack_comment import render
 from tests.support.plans import NOW
+from tests.support.records import record_of
 
 SETTINGS = ReviewStacks("dev", "review stack", 3600, 2, {"shop:prefix": "shop-{number}", "shop:fixed": "yes"})
 CONFIG = """version: 1
@@ -153,7 +154,7 @@ def history(*told: tuple[str, RecordKind, int], environment: str = ENVIRONMENT) 
     """Records of stacks, each so many minutes after NOW."""
     author = records.Author("ci", environment)
     made = (
-        records.make(kind, author, Stack("shop", stack), "c" * 40, NOW + timedelta(minutes=minutes))
+        record_of(kind, author, Stack("shop", stack), "c" * 40, NOW + timedelta(minutes=minutes))
         for stack, kind, minutes in told
     )
     return History(tuple(made))

@@ -6,9 +6,9 @@ import pytest
 
 from gitops.errors import Refused, RemoteUnreachable
 from gitops.flow import chatops as commands
-from gitops.flow.chatops import Answer, Ending, Misunderstood, Verb
+from gitops.flow.chatops import Answer, Misunderstood, Verb
 from gitops.flow.gate.judgement import Evidence, Situation
-from gitops.model import Comment, Outcome, RuleResult, Stack, Verdict
+from gitops.model import Comment, Ending, Outcome, RuleResult, Stack, Verdict
 from gitops.views.markdown import chatops
 from tests.flow.gate.judged import destroyed
 from tests.support.plans import DEV, HEAD, NOW

@@ -14,6 +14,7 @@ from gitops.operations.apply.run import Done
 from gitops.operations.apply.work import BreakGlass
 from gitops.verbs import up
 from tests.operations.world import DEV, GITOPS, World, wanting
+from tests.support.records import record_of
 
 GLASS = GITOPS.format(approvals=1).replace("approvals: 1}", "approvals: 1, break_glass: {by: [ada]}}")
 SCALE = {"Pulumi.dev.yaml": wanting(web=20)}
@@ -53,7 +54,7 @@ def test_the_plan_that_was_read_is_applied_told_and_recorded(world: World) -> No
 
 def test_glass_that_is_broken_for_the_checks_alone_is_told_and_recorded(world: World) -> None:
     for kind in (RecordKind.APPLY_STARTED, RecordKind.APPLIED):
-        made = records.make(
+        made = record_of(
             kind, records.Author("eve", "dev"), DEV, world.main(), world.clock.now(), {"plan_digest": "1" * 64}
         )
         world.context().ledger().append(made)

@@ -14,6 +14,7 @@ from gitops.ports import Renewal
 from tests.fakes.leases import FakeLeases
 from tests.fakes.ledger import FakeLedger
 from tests.operations.world import DEV, World
+from tests.support.records import record_of
 
 LOST = RemoteUnreachable("Could not write to remote 'origin': the connection broke")
 
@@ -49,7 +50,7 @@ class Scene:
 
     def append(self) -> Record:
         self.clock.advance(1)
-        made = records.make(RecordKind.APPLIED, records.Author("ada", "dev"), DEV, "c" * 40, self.clock.now())
+        made = record_of(RecordKind.APPLIED, records.Author("ada", "dev"), DEV, "c" * 40, self.clock.now())
         return self.held.append(self.ledger, made)
 
     @property

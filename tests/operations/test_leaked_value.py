@@ -20,6 +20,7 @@ from gitops.operations.apply.run import Done
 from tests.operations.world import World, wanting
 from tests.support.canaries import objects
 from tests.support.git import create, git
+from tests.support.records import record_of
 
 CANARY = 'leaked-canary-81f0"<x>'
 SHOP = Stack("shop", "dev")
@@ -61,7 +62,7 @@ def clones(tmp_path: Path) -> tuple[Path, Path]:
         (RecordKind.APPLIED, {"plan_digest": "2" * 64}),
     ]
     for minute, (kind, body) in enumerate(bodies):
-        ledger.append(records.make(kind, author, SHOP, HEAD, START.replace(minute=minute), body))
+        ledger.append(record_of(kind, author, SHOP, HEAD, START.replace(minute=minute), body))
     GitLedger(GitCommand(made[1])).history()
     return made[0], made[1]
 
@@ -101,7 +102,7 @@ def test_a_leaked_value_is_found_removed_and_every_clone_is_told(
 def test_a_value_that_stands_there_as_a_number_is_one_too(clones: tuple[Path, Path]) -> None:
     here = clones[0]
     body = {"plan_digest": "3" * 64, "was": 4711081599, "now": [1, True, None]}
-    made = records.make(RecordKind.APPLIED, records.Author("ada", "dev"), SHOP, HEAD, START.replace(minute=9), body)
+    made = record_of(RecordKind.APPLIED, records.Author("ada", "dev"), SHOP, HEAD, START.replace(minute=9), body)
     GitLedger(GitCommand(here)).append(made)
     assert "1 record written anew" in gitops(here, "log", "--remove-value", "--yes", stdin="4711081599")
     kept = json.loads(gitops(here, "log", "--json"))[-1]["body"]

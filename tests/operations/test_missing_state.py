@@ -10,6 +10,7 @@ from gitops.model import PreviewFailure, RecordKind
 from gitops.operations.apply.run import Done
 from tests.operations.test_up import SCALE, only
 from tests.operations.world import DEV, World, wanting
+from tests.support.records import record_of
 
 GONE = "was applied by ada, and the state backend has no such stack: all of it would be made a second time"
 
@@ -44,7 +45,7 @@ def test_what_is_applied_elsewhere_is_not_said_to_be_gone(world: World) -> None:
     commit = world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, "bob", branch="more")
     for kind in (RecordKind.APPLY_STARTED, RecordKind.APPLIED):
         body = {"plan_digest": "0" * 64}
-        made = records.make(kind, records.Author("ada", "dev"), DEV, commit, world.clock.now(), body)
+        made = record_of(kind, records.Author("ada", "dev"), DEV, commit, world.clock.now(), body)
         world.context().ledger().append(made)
     state = world.engine.states.pop("dev")
     with pytest.raises(EngineFailed, match=GONE):

@@ -40,11 +40,12 @@ from datetime import UTC, datetime
 from gitops.adapters.git.command import GitCommand
 from gitops.adapters.git.ledger import GitLedger
 from gitops.flow.ledger import chain as record
-from gitops.model import RecordKind, Stack
+from gitops.model import Stack
+from gitops.model.record_bodies import Destroyed
 
 ledger = GitLedger(GitCommand(sys.argv[1]))
-made = record.make(RecordKind.APPLIED, record.Author("ada", "dev"), Stack("shop", "dev"), "c" * 40, datetime.now(UTC),
-                   {"writer": sys.argv[2]})
+author, body = record.Author("ada", "dev"), Destroyed(why=sys.argv[2])
+made = record.ledger_record(author, Stack("shop", "dev"), "c" * 40, datetime.now(UTC), body)
 sys.stdin.readline()
 print(ledger.append(made).sequence)
 """
@@ -109,6 +110,6 @@ def test_of_twenty_that_write_to_the_ledger_none_is_lost(tmp_path: Path, clones:
     sequences = [int(told) for told in at_once(program, folders)]
     assert sorted(sequences) == list(range(1, WRITERS + 1))
     history = GitLedger(GitCommand(folders[0])).history()
-    assert {record.body["writer"]: record.sequence for record in history.select(Query())} == {
+    assert {record.body["why"]: record.sequence for record in history.select(Query())} == {
         str(number): sequence for number, sequence in enumerate(sequences)
     }

@@ -16,6 +16,7 @@ from gitops.flow.ledger import chain as records
 from gitops.model import CutOff, Holder, RecordKind
 from gitops.verbs import repair
 from tests.operations.world import DEV, World
+from tests.support.records import record_of
 
 FOUND = ("web had been created without being recorded; adopted as web-1",)
 URN = "urn:pulumi:dev::shop::fake:index:Thing::web"
@@ -99,7 +100,7 @@ def test_a_stack_that_somebody_holds_is_waiting(world: World) -> None:
 def test_the_ledger_tells_whose_leftovers_they_are(
     world: World, kind: RecordKind, body: dict[str, object], left_by: CutOff | None
 ) -> None:
-    made = records.make(kind, records.Author("ci", "dev"), DEV, "c" * 40, world.clock.now(), body)
+    made = record_of(kind, records.Author("ci", "dev"), DEV, "c" * 40, world.clock.now(), body)
     world.context().ledger().append(made)
     run(world, "--yes")
     assert world.engine.cut_off == [left_by]

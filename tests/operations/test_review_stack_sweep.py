@@ -14,6 +14,7 @@ from gitops.flow.ledger import chain as records
 from gitops.model import Holder, RecordKind, Stack
 from gitops.verbs import review_stack
 from tests.operations.review_world import BIGGER, ReviewWorld, kinds_of
+from tests.support.records import record_of
 
 LATER = timedelta(hours=25)
 
@@ -137,7 +138,7 @@ def test_a_killed_destroy_is_done_again(world: ReviewWorld) -> None:
     world.raise_up(number)
     stack = Stack("shop", "review-1")
     body = {"run": "r1", "host": "h1"}
-    started = records.make(
+    started = record_of(
         RecordKind.DESTROY_STARTED, records.Author("ci", ENVIRONMENT), stack, "c" * 40, world.clock.now(), body
     )
     world.context().ledger().append(started)
@@ -180,7 +181,7 @@ def test_what_a_killed_up_left_is_settled_and_the_stack_is_kept(world: ReviewWor
     stack = Stack("shop", "review-1")
     body = {"plan_digest": "0" * 64, "run": "r1", "host": "h1"}
     author = records.Author("ci", ENVIRONMENT)
-    started = records.make(RecordKind.APPLY_STARTED, author, stack, "c" * 40, world.clock.now(), body)
+    started = record_of(RecordKind.APPLY_STARTED, author, stack, "c" * 40, world.clock.now(), body)
     world.context().ledger().append(started)
     world.engine.settled = ("web had been created without being recorded; adopted as web-1",)
     assert world.sweep() == {"review-1": "settled, and kept"}

@@ -15,6 +15,7 @@ from tests.contracts.remotes import unplug
 from tests.fakes.clock import FakeClock
 from tests.fakes.leases import FakeLeases
 from tests.operations.world import DEV, World, wanting
+from tests.support.records import record_of
 
 WRITER = Holder("ci", "runner-7", 1, "up", "run of ci")
 
@@ -58,7 +59,7 @@ class Scene:
 
     def _record(self, kind: RecordKind) -> None:
         author = records.Author("ci", "dev")
-        self.context.ledger().append(records.make(kind, author, DEV, "c" * 40, self.world.clock.now()))
+        self.context.ledger().append(record_of(kind, author, DEV, "c" * 40, self.world.clock.now()))
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from gitops.verbs import up
 from tests.fakes.engine import FakeEngine
 from tests.operations.world import DEV, GITOPS, World, wanting
 from tests.support import git
+from tests.support.records import record_of
 
 SCALE = {"Pulumi.dev.yaml": wanting(web=20)}
 THREE = {"Pulumi.dev.yaml": wanting(a=1, b=2, web=20)}
@@ -285,7 +286,7 @@ def test_a_killed_run_is_named_settled_and_finished(world: World, capsys: pytest
     commit = world.reviewed(THREE, "bob")
     world.main()
     context = world.context("eve")
-    started = records.make(RecordKind.APPLY_STARTED, records.Author("eve", "dev"), DEV, commit, world.clock.now())
+    started = record_of(RecordKind.APPLY_STARTED, records.Author("eve", "dev"), DEV, commit, world.clock.now())
     context.ledger().append(started)
     world.engine.states["dev"] = {"a": 1, "web": 12}
     world.engine.pending["dev"] = ("urn:pulumi:dev::shop::fake:index:Thing::b",)

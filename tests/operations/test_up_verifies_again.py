@@ -20,6 +20,7 @@ from gitops.verbs import explain, up
 from tests.operations.proposing import Carrying
 from tests.operations.test_up import RELEASED, SCALE, only
 from tests.operations.world import DEV, GITOPS, wanting
+from tests.support.records import record_of
 
 NOT_VERIFIED = ["apply started", "applied", "not verified"]
 AS_THE_REST = "whose apply was cut short"
@@ -95,7 +96,7 @@ def test_a_run_that_was_killed_before_it_verified_is_verified(world: Carrying) -
     author = records.Author("eve", "dev")
     for kind in (RecordKind.APPLY_STARTED, RecordKind.APPLIED):
         body = {"plan_digest": "0" * 64}
-        world.context().ledger().append(records.make(kind, author, DEV, commit, world.clock.now(), body))
+        world.context().ledger().append(record_of(kind, author, DEV, commit, world.clock.now(), body))
     world.engine.states["dev"] = {"web": 20}
     assert only(world.up()).done is Done.RELEASED
     assert (world.engine.applied, world.kinds) == ([], RELEASED)
@@ -105,7 +106,7 @@ def test_the_ledgers_word_alone_lets_no_program_run(world: Carrying) -> None:
     forged = {"plan_digest": "0" * 64}
     for commit in (world.push_to_main(SCALE), world.reviewed({"Pulumi.dev.yaml": wanting(web=21)}, branch="own")):
         for kind in (RecordKind.APPLY_STARTED, RecordKind.APPLIED):
-            made = records.make(kind, records.Author("eve", "dev"), DEV, commit, world.clock.now(), forged)
+            made = record_of(kind, records.Author("eve", "dev"), DEV, commit, world.clock.now(), forged)
             world.context().ledger().append(made)
         previewed = len(world.engine.previews)
         with pytest.raises((Refused, Waiting), match="Applied, and not verified"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from gitops.flow.ledger import chain as records
 from gitops.model import Record, RecordKind, Stack
+from tests.support.records import BODIES, record_of
 
 BEGIN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 _PLAN_EVERY = 10
@@ -27,7 +28,7 @@ def synthetic(count: int, stacks: int = 40) -> Iterator[Record]:
         is_plan = number % _PLAN_EVERY == 0
         kind = RecordKind.PLAN if is_plan else _KINDS[number % _PLAN_EVERY % len(_KINDS)]
         body = _plan(number) if is_plan else {"plan_digest": f"{number:064x}", "checks": _checks(number)}
-        yield records.make(kind, author, stack, commit, BEGIN + timedelta(minutes=number), body)
+        yield record_of(kind, author, stack, commit, BEGIN + timedelta(minutes=number), body)
 
 
 def _checks(number: int) -> list[dict[str, Any]]:
@@ -42,10 +43,17 @@ def _plan(number: int) -> dict[str, Any]:
     ]
     urn = "urn:pulumi:dev::shop::kubernetes:core/v1:Service::service-"
     changes = [
-        {"urn": f"{urn}{i}", "type": "kubernetes:core/v1:Service", "operation": "create", "properties": properties}
+        {
+            "urn": f"{urn}{i}",
+            "type": "kubernetes:core/v1:Service",
+            "operation": "create",
+            "provider": "kubernetes",
+            "properties": properties,
+        }
         for i in range(10)
     ]
-    return {"plan": {"changes": changes, "commit": f"{number:040x}"}, "shown_on": number}
+    whole = BODIES[RecordKind.PLAN]["plan"]
+    return {"plan": {**whole, "changes": changes, "commit": f"{number:040x}"}, "shown_on": number}
 
 
 def chained(given: Iterable[Record]) -> Iterator[tuple[Record, bytes]]:
@@ -60,21 +68,26 @@ def chained(given: Iterable[Record]) -> Iterator[tuple[Record, bytes]]:
 
 def write(remote: Path, given: Iterable[Record]) -> None:
     """Make the repository's ledger branch of these records."""
+    write_files(remote, (content for _, content in chained(given)))
+
+
+def write_files(remote: Path, files: Iterable[bytes]) -> None:
+    """Make the repository's ledger branch of these records' files, the first of which has the number 1."""
     importing = subprocess.Popen(["git", "fast-import", "--quiet", "--force"], cwd=remote, stdin=subprocess.PIPE)
     assert importing.stdin is not None
-    for record, content in chained(given):
-        path = records.path_of(record.sequence)
-        message = f"{record.kind.value} {record.stack} {record.commit[:12]} by {record.by}\n\n{path}\n".encode()
+    for number, content in enumerate(files, start=1):
+        path = records.path_of(number)
+        message = f"record {number}\n\n{path}\n".encode()
         importing.stdin.write(
             b"commit refs/heads/%s\nmark :%d\ncommitter gitops <gitops@localhost> %d +0000\ndata %d\n%s\n%s"
             b"M 100644 inline %s\ndata %d\n%s\n"
             % (
                 records.BRANCH.encode(),
-                record.sequence,
-                record.at.timestamp(),
+                number,
+                BEGIN.timestamp() + number,
                 len(message),
                 message,
-                b"from :%d\n" % (record.sequence - 1) if record.sequence > 1 else b"",
+                b"from :%d\n" % (number - 1) if number > 1 else b"",
                 path.encode(),
                 len(content),
                 content,

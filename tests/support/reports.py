@@ -29,6 +29,7 @@ from gitops.model import (
     Verdict,
 )
 from tests.support.plans import DEV, HEAD, NOW, add, change, plan, remove, review, reviewed, update, urn
+from tests.support.records import BODIES
 
 DATABASE = "shop:infra:Database$aws:rds/instance:Instance"
 SUBNETS = "shop:infra:Database$aws:rds/subnetGroup:SubnetGroup"
@@ -172,7 +173,11 @@ def histories() -> Mapping[Stack, Sequence[Record]]:
     refusal = {"rules": [{"rule": "same plan", "outcome": "refuse", "reason": "plan digest 44a4 is not the reviewed"}]}
     told: list[tuple[RecordKind, str, dict[str, Any]]] = [
         (RecordKind.PLAN, "ada", {"plan": {"plan_digest": digest}, "shown_on": 42}),
-        (RecordKind.RELEASE, "grace", {"plan_digest": digest, "checks": [{"name": "outputs", "passed": True}]}),
+        (
+            RecordKind.RELEASE,
+            "grace",
+            {"plan_digest": digest, "checks": [{"name": "outputs", "passed": True, "detail": ""}]},
+        ),
         (RecordKind.APPLIED, "grace", {"plan_digest": digest}),
         (RecordKind.APPLY_STARTED, "grace", {"plan_digest": digest, "run": "7", "host": "runner"}),
         (RecordKind.REFUSED, "grace", {"plan_digest": digest, "verdict": refusal}),
@@ -182,7 +187,9 @@ def histories() -> Mapping[Stack, Sequence[Record]]:
     ]
     return {
         DEV: tuple(
-            Record(90 - age, "", kind, NOW - timedelta(hours=7 * age), by, "dev", DEV.label, HEAD, body)
+            Record(
+                90 - age, "", kind, NOW - timedelta(hours=7 * age), by, "dev", DEV.label, HEAD, {**BODIES[kind], **body}
+            )
             for age, (kind, by, body) in enumerate(told)
         )
     }

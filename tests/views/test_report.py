@@ -31,6 +31,7 @@ from tests.golden.reviews import GOLDEN, HOSTILE
 from tests.support import reports
 from tests.support.pages import Page
 from tests.support.plans import DEV, HEAD, NOW, add, change, plan, review, reviewed, update, urn
+from tests.support.records import BODIES
 
 BUCKET = "aws:s3/bucket:Bucket"
 OUR_TAGS = frozenset(
@@ -61,16 +62,23 @@ def hostile() -> Review:
 
 
 def hostile_history(stack: Stack) -> tuple[Record, ...]:
-    verdict = {"rules": [{"rule": HOSTILE, "outcome": "refuse", "reason": HOSTILE}, HOSTILE]}
-    bodies = (
-        {"plan": {"plan_digest": HOSTILE}},
-        {"message": HOSTILE, "verdict": verdict},
-        {"checks": HOSTILE, "by": 1},
-    )
+    verdict = {"rules": [{"rule": HOSTILE, "outcome": "refuse", "reason": HOSTILE}]}
+    check = {"name": HOSTILE, "passed": False, "detail": HOSTILE}
+    told: dict[str, object] = {
+        "plan": {"plan_digest": HOSTILE},
+        "verdict": verdict,
+        "message": HOSTILE,
+        "reason": HOSTILE,
+        "checks": [check],
+        "repairs": [HOSTILE],
+        "why": HOSTILE,
+    }
+    alike = ({**whole, **{key: told[key] for key in whole.keys() & told.keys()}} for whole in BODIES.values())
+    broken = ({"plan": HOSTILE, "message": 1, "checks": HOSTILE, "by": 1, "verdict": HOSTILE, "repairs": 7},)
     return tuple(
-        Record(1, "", kind, NOW, HOSTILE, HOSTILE, stack.label, HOSTILE, {**body, "reason": HOSTILE})
-        for kind in RecordKind
-        for body in bodies
+        Record(1, "", kind, NOW, HOSTILE, HOSTILE, stack.label, HOSTILE, body)
+        for kind, hostile_body in zip(BODIES, alike, strict=True)
+        for body in (hostile_body, *broken)
     )
 
 

@@ -20,6 +20,7 @@ from gitops.adapters.git.ledger_index import Head, IndexLost, LedgerIndex, Row
 from gitops.errors import Failed, GitFailed, LedgerBroken
 from gitops.flow.ledger.chain import BRANCH, decode, following, path_of
 from gitops.flow.ledger.chain import place_of as end_with
+from gitops.flow.ledger.history import must_be_whole
 from gitops.model import History, Lease, Query, Record
 from gitops.ports import LeaseMoved, LedgerReport, Renewal
 
@@ -71,9 +72,12 @@ class GitLedger:
 
     def verify(self) -> LedgerReport:
         """See `LedgerReader.verify`."""
+        return self._verified(must_be_whole)
+
+    def _verified(self, check: Callable[[Record], None]) -> LedgerReport:
         seen, remote = self._seen(), self._remote_head()
         index = LedgerIndex(None)
-        reader = _Reader(self._git, index, self._options, signatures_checked=None)
+        reader = _Reader(self._git, index, self._options, signatures_checked=None, check=check)
         if remote:
             self._git.fetch(_REMOTE)
         self._must_contain(remote, seen)
@@ -92,7 +96,8 @@ class GitLedger:
                 file.unlink()
             self._git.attempt("update-ref", "-d", _SEEN)
             try:
-                return self.verify()
+                # A body that cannot be read is told by whoever reads it; here it would stand in the way for ever.
+                return self._verified(_accept)
             except LedgerBroken:
                 if before:
                     self._note_seen(before)
@@ -248,20 +253,34 @@ class _Found:
         limit = 1
         while True:
             found = self._ledger.find(self._head, query, oldest_first, beyond, limit)
-            yield from (record for _, record in found)
+            # Raises for a record of which the index could not tell whether it is wanted.
+            yield from (record for _, record in found if query.includes(record))
             if len(found) < limit:
                 return
             beyond, limit = found[-1][0], min(limit * 8, 512)
 
 
+def _accept(_: Record) -> None:
+    """Takes a record whatever its body says: who reads that looks at it."""
+
+
 class _Reader:
-    """Verifies what is new and puts it into an index; `signatures_checked` None: of all."""
+    """Verifies what is new and puts it into an index; `signatures_checked` None: of all.
+
+    `check` raises LedgerBroken for a record that is not to be taken.
+    """
 
     def __init__(
-        self, git: GitCommand, index: LedgerIndex, options: Options, *, signatures_checked: int | None
+        self,
+        git: GitCommand,
+        index: LedgerIndex,
+        options: Options,
+        *,
+        signatures_checked: int | None,
+        check: Callable[[Record], None] = _accept,
     ) -> None:
         self._git, self._index, self._options = git, index, options
-        self._checked = signatures_checked
+        self._checked, self._check = signatures_checked, check
         self._signers: Counter[str] = Counter()
 
     @property
@@ -286,6 +305,8 @@ class _Reader:
             batch = new[start : start + commits.BATCH]
             after = last.commit if last else ""
             written = list(commits.read(self._git, batch, after, last.place if last else None))
+            for new_record in written:
+                self._check(new_record.record)
             signed = self._signed(batch, len(new) - start)
             rows = [
                 Row(one.commit, one.blob, one.record, one.place, is_signed)

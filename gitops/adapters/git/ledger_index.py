@@ -13,11 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gitops.errors import LedgerBroken
 from gitops.flow.ledger.chain import Place
 from gitops.model import Query, Record
 
 # Raised when a column gets another meaning; an index of another version is made anew.
-_VERSION = 1
+_VERSION = 2
+# Stands for the pull request of a record whose body cannot be read. It is found for every pull request, so that whoever
+# asks is told that the ledger is broken.
+_UNREADABLE = -1
 _BUSY_SECONDS = 30.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLE = """
@@ -169,7 +173,7 @@ def _open(file: Path | None) -> sqlite3.Connection:
 
 
 def _columns(row: Row) -> tuple[Any, ...]:
-    record, shown_on = row.record, row.record.body.get("shown_on")
+    record = row.record
     return (
         row.place.sequence,
         row.commit,
@@ -180,9 +184,16 @@ def _columns(row: Row) -> tuple[Any, ...]:
         record.stack,
         record.commit,
         record.environment,
-        shown_on if isinstance(shown_on, int) and abs(shown_on) < 2**63 else None,
+        _shown_on(record),
         int(row.signed),
     )
+
+
+def _shown_on(record: Record) -> int | None:
+    try:
+        return record.shown_on
+    except LedgerBroken:
+        return _UNREADABLE
 
 
 def _micros(moment: datetime) -> int:
@@ -197,7 +208,7 @@ def _conditions(query: Query) -> tuple[list[str], list[Any]]:
         ("stack = ?" if "/" in query.stack else _NAME, query.stack, bool(query.stack)),
         ("commit_id = ?", query.commit, bool(query.commit)),
         ("environment = ?", query.environment, bool(query.environment)),
-        ("shown_on = ?", query.shown_on, query.shown_on is not None),
+        (f"shown_on IN (?, {_UNREADABLE})", query.shown_on, query.shown_on is not None),
         ("sequence > ?", query.after, query.after is not None),
         ("at >= ?", query.since and _micros(query.since), query.since is not None),
         ("at <= ?", query.until and _micros(query.until), query.until is not None),

@@ -18,6 +18,7 @@ from gitops.flow.ledger.chain import BRANCH, Place, place_of
 from gitops.flow.plans import plan as plans
 from gitops.flow.redaction import REPLACEMENT, Redactor
 from gitops.model import Record, RecordKind
+from gitops.model.record_bodies import Planned
 
 _REMOTE = f"refs/heads/{BRANCH}"
 
@@ -135,7 +136,7 @@ def _must_be_known(record: Record, content: bytes) -> None:
 
 def _fits(record: Record) -> bool:
     try:
-        plans.from_body(record.body.get("plan"))
+        plans.from_body(record.read_as(Planned).plan.content)
     except GitOpsError:
         return False
     return True

@@ -13,6 +13,7 @@ from gitops.flow.gate import approvals
 from gitops.flow.gate.rules import Case
 from gitops.flow.words import listed, short
 from gitops.model import Comment, History, Outcome, Plan, Query, Record, RecordKind, RuleResult, Stack
+from gitops.model.record_bodies import DestroyApproved
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,7 @@ def given(history: History, stack: Stack, number: int) -> Iterator[tuple[int, Re
     """The records of such approvals for a stack's plans on a pull request, each with its comment's id."""
     wanted = Query(stack=stack.label, kinds=(RecordKind.DESTROY_APPROVED,), shown_on=number)
     for record in history.select(wanted):
-        comment = record.body.get("comment")
-        if isinstance(comment, int):
-            yield comment, record
+        yield record.read_as(DestroyApproved).comment, record
 
 
 def void(comment: Comment | None, record: Record, shown: Plan | None, remarks: Remarks) -> str:
@@ -54,7 +53,7 @@ def void(comment: Comment | None, record: Record, shown: Plan | None, remarks: R
         return "the comment says something else"
     if not shown.plan_digest.startswith(asked.argument):
         return f"approved another plan, {short(asked.argument)}"
-    if record.body.get("plan_digest") != shown.plan_digest:
+    if record.read_as(DestroyApproved).plan_digest != shown.plan_digest:
         return f"could not see that plan, but {short(shown.plan_digest)}"
     return ""
 

@@ -4,10 +4,11 @@ Each record is a JSON file `records/<thousands>/<sequence>.json` on the ledger b
 the record before it, so the chain holds even where Git's own history was rewritten.
 """
 
+import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,9 @@ import msgspec
 from gitops.config.settings import LEDGER_BRANCH
 from gitops.errors import LedgerBroken
 from gitops.flow.plans import values
-from gitops.model import History, Record, RecordKind, Stack
+from gitops.model import History, PlanOnRecord, Record, RecordKind, Stack
+from gitops.model.record_bodies import DESCRIPTIONS, WRITTEN_ALWAYS, Body
+from gitops.model.records import FORMAT
 
 BRANCH = LEDGER_BRANCH
 FOLDER = "records"
@@ -73,11 +76,36 @@ def read(content: bytes, path: str) -> tuple[Record, Place]:
     try:
         value, digest = _parsed(content)
         record = msgspec.convert(value, Record)
-    except (ValueError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
+        raise _strange(path, value, str(error)) from None
+    except ValueError as error:
         raise _unreadable(path, str(error)) from None
+    if not isinstance(record.body, dict):
+        raise _unreadable(path, "its body is no object")
     if record.at.tzinfo is None:
         raise _unreadable(path, f"its time {record.at} names no zone")
     return record, Place(record.sequence, digest, record.at)
+
+
+def _strange(path: str, value: Any, why: str) -> LedgerBroken:
+    """The error of a file that has not the form of a record: a newer release may have written it."""
+    try:
+        head = msgspec.convert(value, _Head)
+    except msgspec.ValidationError:
+        return _unreadable(path, why)
+    if head.format <= FORMAT and head.kind in list(RecordKind):
+        return _unreadable(path, why)
+    return LedgerBroken(
+        f"Ledger record {path} was written by a newer release: it has format {head.format} and tells {head.kind!r}. "
+        f"This release cannot read it: {why}.",
+        hint="Update gitops.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    format: int
+    kind: str
 
 
 def _unreadable(path: str, why: str) -> LedgerBroken:
@@ -163,23 +191,29 @@ class Author:
     environment: str
 
 
-def make(
-    kind: RecordKind,
-    author: Author,
-    stack: Stack | None,
-    commit: str,
-    now: datetime,
-    body: Mapping[str, Any] | None = None,
-) -> Record:
-    """A record that has no place in the chain yet; of no stack, what is about a whole pull request."""
+def ledger_record(author: Author, stack: Stack | None, commit: str, now: datetime, body: Body) -> Record:
+    """A record that has no place in the chain yet; of no stack, what is about a whole pull request.
+
+    Its kind follows from the body's class.
+    """
     return Record(
         sequence=0,
         previous="",
-        kind=kind,
+        kind=DESCRIPTIONS[type(body)].kind,
         at=now,
         by=author.name,
         environment=author.environment,
         stack=stack.label if stack else "",
         commit=commit,
-        body=body or {},
+        body=_content(body),
     )
+
+
+def _content(body: Body) -> dict[str, Any]:
+    """The body as plain JSON."""
+    content: dict[str, Any] = {}
+    for field in dataclasses.fields(body):
+        value = getattr(body, field.name)
+        if value != field.default or field.metadata == WRITTEN_ALWAYS:
+            content[field.name] = value.content if isinstance(value, PlanOnRecord) else values.pack(value)
+    return content

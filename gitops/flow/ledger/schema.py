@@ -1,206 +1,37 @@
-"""The ledger record as JSON Schema, made from the types that read and write it. Pure.
+"""The ledger record as JSON Schema, made from the types that read and write it.
 
-Fields may be added within a format, so unknown ones are allowed everywhere.
+Out: the schema, and the words that the source of a class has under its fields. Fields may be added within a format, so
+unknown ones are allowed everywhere.
 """
 
+import ast
+import inspect
 import json
-from dataclasses import dataclass
-from typing import Annotated, Any
+import textwrap
+from itertools import pairwise
+from typing import Any
 
 import msgspec
 
-from gitops.errors import StepFailure
-from gitops.flow.chatops import Ending
-from gitops.model import Check, Plan, Record, RecordKind, ResourceChange, Verdict
+from gitops import errors, model
+from gitops.model import Plan, PlanOnRecord, Record, RecordKind
+from gitops.model.record_bodies import DESCRIPTIONS
 
 ID = "https://gitops-pulumi.invalid/schemas/ledger-record.json"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = "#/$defs/{name}"
 
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal.")]
-Commit = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$", description="A Git commit, in full.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A preview's plan, shown on pull request `shown_on`; `seconds` is what the preview took, 0 where none ran."""
-
-    plan: Plan
-    shown_on: int
-    seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyStarted:
-    """Written right before an apply, by the run `run` on the machine `host`."""
-
-    plan_digest: Digest
-    run: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """Written as soon as all of the plan is applied."""
-
-    plan_digest: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """What the checks after an apply found: `not verified` when one did not pass, else `release`.
-
-    `drift` is what is live and not as it was applied.
-    """
-
-    plan_digest: Digest
-    checks: tuple[Check, ...]
-    drift: tuple[ResourceChange, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """A release to which nothing had to be applied since the release of that commit."""
-
-    unchanged_since: Commit
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyFailed:
-    """An apply that did not come to its end. `touched` false: it ended before it changed anything.
-
-    `message` and `failures` hold no word of an engine, a provider or a program. `cancelled`: it was ended at once, and
-    may have left the backend's lock of `run` on `host`.
-    """
-
-    plan_digest: Digest
-    message: str
-    failures: tuple[StepFailure, ...] = ()
-    touched: bool = True
-    cancelled: bool = False
-    run: str = ""
-    host: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """What the gate said; the digest of the fresh plan, where there was one."""
-
-    verdict: Verdict
-    plan_digest: Digest = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """A sentence for each thing that was done about what a killed run left."""
-
-    repairs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Superseded:
-    """The later commit that the stack was at already."""
-
-    by: Commit
-
-
-@dataclass(frozen=True, slots=True)
-class BreakGlass:
-    """Written before an apply that the gate did not allow; the verdict has every rule that was overridden."""
-
-    reason: str
-    plan_digest: Digest
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class DestroyStarted:
-    """Written right before a stack is destroyed, by the run `run` on the machine `host`."""
-
-    run: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Destroyed:
-    """Written when the stack and all that it had is gone; `why` it had to go."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class DestroyFailed:
-    """A destroy that did not come to its end; `message`, `failures` and `cancelled` as for an apply."""
-
-    message: str
-    failures: tuple[StepFailure, ...] = ()
-    cancelled: bool = False
-    run: str = ""
-    host: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DestroyApproved:
-    """Somebody approved what that plan destroys, by a comment on pull request `shown_on`.
-
-    It counts for as long as the comment stands there as it was written.
-    """
-
-    plan_digest: Digest
-    shown_on: int
-    comment: int
-    address: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Commanded:
-    """A comment's command, and what became of it. `answer` is what was said about it, in Markdown."""
-
-    command: str
-    pull_request: int
-    comment: int
-    outcome: Ending
-    answer: str
-    address: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackAsked:
-    """Somebody proposed to take the record's commit back to the release `to`, with commit `head`, as a pull request."""
-
-    to: Commit
-    head: Commit
-    pull_request: int
-
-
-BODIES: dict[RecordKind, tuple[type, ...]] = {
-    RecordKind.PLAN: (Planned,),
-    RecordKind.APPLY_STARTED: (ApplyStarted,),
-    RecordKind.APPLIED: (Applied,),
-    RecordKind.NOT_VERIFIED: (Verified,),
-    RecordKind.APPLY_FAILED: (ApplyFailed,),
-    RecordKind.REFUSED: (Refused,),
-    RecordKind.REPAIRED: (Repaired,),
-    RecordKind.RELEASE: (Verified, Unchanged),
-    RecordKind.SUPERSEDED: (Superseded,),
-    RecordKind.BREAK_GLASS: (BreakGlass,),
-    RecordKind.DESTROY_STARTED: (DestroyStarted,),
-    RecordKind.DESTROYED: (Destroyed,),
-    RecordKind.DESTROY_FAILED: (DestroyFailed,),
-    RecordKind.DESTROY_APPROVED: (DestroyApproved,),
-    RecordKind.COMMAND: (Commanded,),
-    RecordKind.ROLLBACK: (RollbackAsked,),
-}
-
 
 def schema() -> dict[str, Any]:
-    """The whole schema; each kind of record has the body that `BODIES` names."""
-    bodies = [body for one in BODIES.values() for body in one]
-    _, found = msgspec.json.schema_components([Record, *dict.fromkeys(bodies)], ref_template=_TEMPLATE)
-    components = _tidied(found)
+    """The whole schema; each kind of record has a body of one of its classes."""
+    types = [Record, Plan, *DESCRIPTIONS]
+    _, described = msgspec.json.schema_components(types, ref_template=_TEMPLATE, schema_hook=_hooked)
+    _describe(described)
+    components = _tidied(described)
     record = components.pop("Record")
     record["properties"] |= {
         "sequence": {"type": "integer", "minimum": 1, "description": "Its number; the first is 1."},
+        "body": {"type": "object", "description": "What it tells; its fields depend on the kind."},
         "previous": {
             "type": "string",
             "pattern": "^([0-9a-f]{64})?$",
@@ -215,9 +46,9 @@ def schema() -> dict[str, Any]:
     kinds = [
         {
             "if": {"properties": {"kind": {"const": kind.value}}},
-            "then": {"properties": {"body": _any_of([_TEMPLATE.format(name=body.__name__) for body in bodies])}},
+            "then": {"properties": {"body": _any_of(kind)}},
         }
-        for kind, bodies in BODIES.items()
+        for kind in RecordKind
     ]
     required = [*record["required"], "body", "format"]
     return {"$schema": DRAFT, "$id": ID, **record, "required": required, "allOf": kinds, "$defs": components}
@@ -228,10 +59,38 @@ def text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _any_of(references: list[str]) -> dict[str, Any]:
-    if len(references) == 1:
-        return {"$ref": references[0]}
-    return {"anyOf": [{"$ref": one} for one in references]}
+def words_of(described: type) -> dict[str, str]:
+    """The strings under the fields of a dataclass, by field, each in one line."""
+    [tree] = ast.parse(textwrap.dedent(inspect.getsource(described))).body
+    words_by_field: dict[str, str] = {}
+    for before, after in pairwise(tree.body if isinstance(tree, ast.ClassDef) else []):
+        match before, after:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                words_by_field[name] = " ".join(words.split())
+    return words_by_field
+
+
+def _describe(components: dict[str, Any]) -> None:
+    """Add the words under the fields to the components, where their classes have some."""
+    bodies = {described.__name__: described for described in DESCRIPTIONS}
+    for name, component in components.items():
+        described = bodies.get(name) or getattr(model, name, None) or getattr(errors, name)
+        for field, words in words_of(described).items():
+            about = component["properties"][field]
+            about["description"] = " ".join(filter(None, (words, about.get("description"))))
+
+
+def _hooked(wanted: type) -> dict[str, Any]:
+    """The schema of a type that is not msgspec's own."""
+    if wanted is PlanOnRecord:
+        return {"$ref": _TEMPLATE.format(name=Plan.__name__)}
+    return {"type": "object"}
+
+
+def _any_of(kind: RecordKind) -> dict[str, Any]:
+    names = [described.__name__ for described, description in DESCRIPTIONS.items() if description.kind is kind]
+    references = [{"$ref": _TEMPLATE.format(name=name)} for name in names]
+    return references[0] if len(references) == 1 else {"anyOf": references}
 
 
 def _tidied(value: Any) -> Any:
@@ -244,6 +103,6 @@ def _tidied(value: Any) -> Any:
     if isinstance(tidied.get("description"), str):
         tidied["description"] = " ".join(tidied["description"].split())
     for name in ("at", "created_at"):
-        if tidied.get(name) == {"type": "string"}:
-            tidied[name] = {"type": "string", "format": "date-time"}
+        if isinstance(tidied.get(name), dict) and tidied[name].get("type") == "string":
+            tidied[name]["format"] = "date-time"
     return tidied

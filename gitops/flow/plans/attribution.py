@@ -65,8 +65,7 @@ def _applies(since: list[Record], approved: Plan, other_key: bool) -> list[str]:
         record
         for index, record in enumerate(ours)
         # A start that has an end is told by that; one that ended before it touched anything moved nothing.
-        if (record.kind is not RecordKind.APPLY_STARTED or _is_open(ours[index + 1 :]))
-        and record.body.get("touched") is not False
+        if (record.kind is not RecordKind.APPLY_STARTED or _is_open(ours[index + 1 :])) and not record.touched_nothing
     ]
     if not ends and other_key:
         return ["no apply is on record since the review: with another digest key, every resource with a secret moves"]

@@ -19,6 +19,7 @@ from gitops.model import (
     Evaluation,
     Inputs,
     Plan,
+    PlanOnRecord,
     PolicyCount,
     PolicyFinding,
     PolicyPack,
@@ -27,6 +28,7 @@ from gitops.model import (
     Stack,
     StartState,
 )
+from gitops.model.preview import unpack
 
 FORMAT = 3
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -95,29 +97,20 @@ def unknowns(plan: Plan) -> tuple[tuple[str, str], ...]:
     )
 
 
+def on_record(plan: Plan) -> PlanOnRecord:
+    """The plan for a ledger record."""
+    return PlanOnRecord(to_body(plan))
+
+
 def to_body(plan: Plan) -> dict[str, Any]:
-    """The plan as plain JSON for a ledger record."""
+    """The plan as plain JSON."""
     body: dict[str, Any] = values.pack(plan)
     return body
 
 
 def from_body(body: Any) -> Plan:
-    """Read a plan back.
-
-    Raises LedgerBroken when its content no longer gives the digests it carries, Refused for one of another format:
-    what that covers is not what ours covers, so the two cannot be compared.
-    """
-    recorded = body.get("format") if isinstance(body, Mapping) else None
-    if isinstance(recorded, int) and recorded != FORMAT:
-        raise Refused(
-            f"A plan on record for commit {str(body.get('commit', ''))[:12]} has format {recorded}, and this release "
-            f"makes and compares plans of format {FORMAT}.",
-            hint="Preview the change again and have that plan approved.",
-        )
-    try:
-        plan = msgspec.convert(_unpacked(body), Plan)
-    except (msgspec.ValidationError, TypeError, AttributeError) as error:
-        raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
+    """Read a plan back. Raises as `parsed` does, and LedgerBroken when its content does not give its digests."""
+    plan = parsed(body)
     wanted = (
         _plan_digest(plan.stack, plan.changes, plan.start, (plan.findings, plan.policy_packs, plan.packs)),
         values.digest(plan.inputs),
@@ -132,6 +125,25 @@ def from_body(body: Any) -> Plan:
     return plan
 
 
+def parsed(body: Any) -> Plan:
+    """A plan from plain JSON, its digests not checked.
+
+    Raises LedgerBroken for what is no plan, Refused for one of another format: what that covers is not what ours
+    covers, so the two cannot be compared.
+    """
+    recorded = body.get("format") if isinstance(body, Mapping) else None
+    if isinstance(recorded, int) and recorded != FORMAT:
+        raise Refused(
+            f"A plan on record for commit {str(body.get('commit', ''))[:12]} has format {recorded}, and this release "
+            f"makes and compares plans of format {FORMAT}.",
+            hint="Preview the change again and have that plan approved.",
+        )
+    try:
+        return msgspec.convert(_unpacked(body), Plan)
+    except (msgspec.ValidationError, TypeError, AttributeError, RecursionError) as error:
+        raise LedgerBroken(f"A plan record in the ledger cannot be read: {error}.") from None
+
+
 def _unpacked(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, **{part: [unpacked(one) for one in body.get(part, [])] for part in ("changes", "drift")}}
 
@@ -139,8 +151,7 @@ def _unpacked(body: Mapping[str, Any]) -> dict[str, Any]:
 def unpacked(change: Mapping[str, Any]) -> dict[str, Any]:
     """A packed change, ready to be converted: the values of its properties unpacked."""
     properties = [
-        {**one, "old": values.unpack(one.get("old")), "new": values.unpack(one.get("new"))}
-        for one in change.get("properties", [])
+        {**one, "old": unpack(one.get("old")), "new": unpack(one.get("new"))} for one in change.get("properties", [])
     ]
     return {**change, "properties": properties}
 

@@ -95,7 +95,10 @@ def top_level(path: str) -> str:
 
 
 def pack(value: Any) -> Any:
-    """A value of ours as plain JSON, secrets as {"$secret": digest}, unknowns as {"$unknown": true}; see `unpack`."""
+    """A value of ours as plain JSON, secrets as {"$secret": digest}, unknowns as {"$unknown": true}.
+
+    `gitops.model.preview.unpack` is the inverse.
+    """
     if isinstance(value, SecretValue):
         return {"$secret": value.digest}
     if isinstance(value, UnknownValue):
@@ -110,19 +113,6 @@ def pack(value: Any) -> Any:
         return {str(key): pack(child) for key, child in value.items()}
     if isinstance(value, (list, tuple)):
         return [pack(child) for child in value]
-    return value
-
-
-def unpack(value: Any) -> PropertyValue:
-    """The inverse of `pack` for property values."""
-    if isinstance(value, Mapping):
-        if value.keys() == {"$secret"}:
-            return SecretValue(str(value["$secret"]))
-        if value == {"$unknown": True}:
-            return UnknownValue()
-        return {str(key): unpack(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [unpack(child) for child in value]
     return value
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from gitops.flow.words import clip
 from gitops.model import History, Query, Record, RecordKind, Stack
+from gitops.model.record_bodies import NotVerified, RollbackAsked
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,8 @@ def rollbacks(history: History, environment: str) -> tuple[Rollback, ...]:
     """Every rollback of the environment that was asked for, newest first."""
     found: dict[str, Rollback] = {}
     for one in history.select(Query(kinds=(RecordKind.ROLLBACK,), environment=environment)):
-        body = one.body
-        to, head, number = str(body.get("to", "")), str(body.get("head", "")), int(body.get("pull_request") or 0)
-        found.setdefault(head, Rollback(one.by, one.at, one.commit, to, head, number))
+        body = one.read_as(RollbackAsked)
+        found.setdefault(body.head, Rollback(one.by, one.at, one.commit, body.to, body.head, body.pull_request))
     return tuple(found.values())
 
 
@@ -86,8 +85,6 @@ _HOW_FAR = {
 
 
 def _detail(record: Record) -> str:
-    checks: Any = record.body.get("checks") if record.kind is RecordKind.NOT_VERIFIED else ()
-    failed = [
-        f"{clip(str(one.get('name')))}: {clip(str(one.get('detail')))}" for one in checks if not one.get("passed")
-    ]
+    checks = record.read_as(NotVerified).checks if record.kind is RecordKind.NOT_VERIFIED else ()
+    failed = [f"{clip(check.name)}: {clip(check.detail)}" for check in checks if not check.passed]
     return f" ({'; '.join(failed)})" if failed else ""

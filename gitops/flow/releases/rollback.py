@@ -1,6 +1,5 @@
 """A rollback: an environment's branch gets the files of an earlier release again, by a pull request. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +7,7 @@ from gitops.errors import LedgerBroken, Refused
 from gitops.flow.plans import plan as plans
 from gitops.flow.releases.release import Release
 from gitops.model import Commit, History, Operation, Query, Record, RecordKind, ResourceChange, Stack
+from gitops.model.record_bodies import ApplyStarted, Planned
 
 
 class Outcome(StrEnum):
@@ -85,19 +85,19 @@ def _applies(history: History, stack: Stack, after: int) -> list[Record]:
     for record in history.select(Query(stack=stack.label, kinds=kinds, after=after), oldest_first=True):
         if record.kind is RecordKind.APPLY_STARTED:
             found.append(record)
-        elif found and record.body.get("touched") is False:
+        elif found and record.touched_nothing:
             found.pop()
     return found
 
 
 def _destroyed(history: History, stack: Stack, applied: Record) -> tuple[ResourceChange, ...] | None:
     """What the applied plan destroys; None where it is not on record, or cannot be read."""
-    digest = applied.body.get("plan_digest")
+    digest = applied.read_as(ApplyStarted).plan_digest
     for record in history.select(Query(stack=stack.label, kinds=(RecordKind.PLAN,), until=applied.at)):
-        body = record.body.get("plan")
-        if isinstance(body, Mapping) and body.get("plan_digest") == digest:
+        recorded = record.read_as(Planned).plan
+        if recorded.plan_digest == digest:
             try:
-                plan = plans.from_body(body)
+                plan = plans.from_body(recorded.content)
             except (LedgerBroken, Refused):
                 return None
             unknown = tuple(one for one in plan.changes if one.operation is Operation.UNKNOWN)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from gitops.errors import Refused, UsageError
 from gitops.flow import words
-from gitops.flow.plans import values
 from gitops.flow.words import code
-from gitops.model import Outcome, Record, RecordKind, Verdict
+from gitops.model import Outcome, Record, Verdict
+from gitops.model import record_bodies as bodies
+from gitops.operations.apply import steps
 from gitops.operations.apply.work import BreakGlass, Prepared, Run
 from gitops.operations.judging import Judge
 from gitops.operations.leasing.holding import Held
@@ -82,7 +83,7 @@ def announce(run: Run, ready: Prepared, glass: BreakGlass) -> None:
 def announce_verification(run: Run, lease: Held, glass: BreakGlass, applied: Record, verdict: Verdict) -> None:
     """The same of what is applied already: its checks run its program, and make it a release."""
     doing = f"verifies commit {run.program.commit}, which is applied to {code(lease.stack.label)},"
-    _announce(run, lease, glass, verdict, (doing, str(applied.body.get("plan_digest", ""))))
+    _announce(run, lease, glass, verdict, (doing, steps.digest_of(applied)))
 
 
 def _announce(run: Run, lease: Held, glass: BreakGlass, verdict: Verdict, what: tuple[str, str]) -> None:
@@ -98,5 +99,4 @@ def _announce(run: Run, lease: Held, glass: BreakGlass, verdict: Verdict, what: 
         *(f"- {code(rule.rule)}: {code(rule.reason)}" for rule in overridden),
     ]
     run.context.host.announce(f"Break-glass: {label} by {by}", "\n".join(lines) + "\n")
-    body = {"reason": glass.reason, "plan_digest": digest, "verdict": values.pack(verdict)}
-    lease.append(run.ledger, run.make(RecordKind.BREAK_GLASS, lease.stack, body))
+    lease.append(run.ledger, run.make(lease.stack, bodies.BreakGlass(glass.reason, digest, verdict)))

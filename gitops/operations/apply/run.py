@@ -18,8 +18,8 @@ from gitops.errors import Refused, Waiting
 from gitops.flow import words
 from gitops.flow.gate import judgement
 from gitops.flow.leases import lease
-from gitops.flow.plans import values
-from gitops.model import Check, History, Outcome, Plan, Record, RecordKind, Stack, Verdict
+from gitops.model import Check, History, Outcome, Plan, Record, Stack, Verdict
+from gitops.model import record_bodies as bodies
 from gitops.operations.apply import break_glass, steps
 from gitops.operations.apply.work import BreakGlass, Prepared, Run
 from gitops.operations.judging import Judge
@@ -215,8 +215,7 @@ def _stop_unless_allowed(
     refused = {stack: verdict for stack, verdict in verdicts.items() if verdict.outcome is Outcome.REFUSE}
     if not run.dry_run:
         for stack, verdict in refused.items():
-            digest = {"plan_digest": digests[stack]} if stack in digests else {}
-            run.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), **digest})
+            run.record(stack, bodies.Refused(verdict, digests.get(stack, "")))
     before = words.listed([stack.label for stack in applied])
     raise Refused(
         f"Not applied, {f'after {before} was' if before else 'nothing was touched'}: {stop.reasons}.",
@@ -266,12 +265,12 @@ def _skip(run: Run, needless: StackResult) -> StackResult:
         return needless
     if needless.done is Done.SUPERSEDED:
         tell(f"{stack.label}: is at {because_of[:12]} already, which contains {run.program.commit[:12]}: skipped")
-        kind, body = RecordKind.SUPERSEDED, {"by": because_of}
+        body: bodies.Body = bodies.Superseded(because_of)
     else:
         tell(f"{stack.label}: nothing since {because_of[:12]}, its last release, affects it")
-        kind, body = RecordKind.RELEASE, {"unchanged_since": because_of}
+        body = bodies.Unchanged(because_of)
     if not run.dry_run:
-        run.record(kind, stack, body)
+        run.record(stack, body)
     return needless
 
 

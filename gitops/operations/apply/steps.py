@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from msgspec import UNSET
+
 from gitops.adapters.system.interrupts import noted
 from gitops.errors import EngineFailed, EngineKilled, Failed, GitFailed, NotVerified, Refused
 from gitops.flow.plans import attribution, values, verification
 from gitops.flow.plans.compare import compare
 from gitops.flow.plans.policies import Packs
 from gitops.model import Check, History, Plan, PlanDifference, Query, Record, RecordKind, Stack
+from gitops.model import record_bodies as bodies
 from gitops.operations.apply.work import Prepared, Ready, Run, Work
 from gitops.operations.leasing.holding import Held
 from gitops.operations.program import must_have_its_state
@@ -66,25 +69,32 @@ def apply(run: Work, ready: Ready) -> tuple[Check, ...]:
     Raises Refused when the state moved since the preview, EngineFailed when the apply breaks, NotVerified when a check
     does not pass, Failed when the lease is lost.
     """
-    stack, digest = ready.stack, {"plan_digest": ready.plan.plan_digest}
+    stack, digest = ready.stack, ready.plan.plan_digest
     with noted():  # an interrupt stops the apply, and waits for what is written about it
         _start(run, ready)
         _change(run, ready)
         try:
-            ready.lease.append(run.ledger, run.make(RecordKind.APPLIED, stack, digest))
+            ready.lease.append(run.ledger, run.make(stack, bodies.Applied(digest)))
         except GitFailed as error:
             raise Failed(
                 f"{stack.label} was applied, but that could not be recorded: {error.message}",
                 hint="Run the same command again when the remote is there: it looks at what was done, verifies and "
                 "records it.",
             ) from error
-    return _verified(run, ready.lease, ready.saved.packs, ready.plan.plan_digest)
+    return _verified(run, ready.lease, ready.saved.packs, digest)
 
 
 def applied_before(run: Work, stack: Stack, history: History) -> Record | None:
     """What tells that this commit is applied to the stack already, and not verified."""
     found = history.unverified(stack)
     return found if found is not None and found.commit == run.commit else None
+
+
+def digest_of(applied: Record) -> str:
+    """The plan that is applied, by what `applied_before` found. Raises LedgerBroken."""
+    if applied.kind is RecordKind.APPLIED:
+        return applied.read_as(bodies.Applied).plan_digest
+    return applied.read_as(bodies.NotVerified).plan_digest
 
 
 def verify_again(run: Work, lease: Held, applied: Record, history: History) -> tuple[Check, ...]:
@@ -103,7 +113,7 @@ def verify_again(run: Work, lease: Held, applied: Record, history: History) -> t
     start = run.context.engine.start_state(run.program.project_folder(stack), stack.name)
     must_have_its_state(run.program, stack, start, history)
     packs = run.program.packs(stack, run.environment.name, history)
-    return _verified(run, lease, run.program.runnable(packs), str(applied.body.get("plan_digest", "")))
+    return _verified(run, lease, run.program.runnable(packs), digest_of(applied))
 
 
 def _verified(run: Work, lease: Held, packs: Sequence[RunnablePack], digest: str) -> tuple[Check, ...]:
@@ -115,13 +125,11 @@ def _verified(run: Work, lease: Held, packs: Sequence[RunnablePack], digest: str
         outputs = beside.submit(run.context.engine.outputs, folder, stack.name)
         refreshed = run.context.engine.preview(folder, stack.name, packs=packs).run
         checks = verification.checks(outputs.result(), refreshed)
-    body = {"plan_digest": digest, "checks": values.pack(checks)}
     failed, drift = verification.failed(checks), verification.drift(refreshed)
     if not failed:
-        lease.append(run.ledger, run.make(RecordKind.RELEASE, stack, body))
+        lease.append(run.ledger, run.make(stack, bodies.Released(digest, checks)))
         return checks
-    body |= {"drift": values.pack(drift)} if drift else {}
-    lease.append(run.ledger, run.make(RecordKind.NOT_VERIFIED, stack, body))
+    lease.append(run.ledger, run.make(stack, bodies.NotVerified(digest, checks, drift)))
     if drift:
         print_view(drifted.differences(stack.label, drift))
     raise NotVerified(
@@ -162,16 +170,16 @@ def settle(
     for sentence in repairs:
         tell(f"{stack.label}: {sentence}")
     if repairs:
-        lease.append(run.ledger, run.make(RecordKind.REPAIRED, stack, {"repairs": list(repairs)}))
+        lease.append(run.ledger, run.make(stack, bodies.Repaired(repairs)))
 
 
 def _start(run: Work, ready: Ready) -> None:
     """Record the start, and look at the state once more: Pulumi itself does not compare it with the plan's."""
     stack, holder = ready.stack, run.context.holder
-    body = {"plan_digest": ready.plan.plan_digest, "run": holder.run, "host": holder.host}
+    body = bodies.ApplyStarted(ready.plan.plan_digest, holder.run, holder.host)
     with ThreadPoolExecutor(1) as beside:
         looking = beside.submit(run.context.engine.start_state, run.program.project_folder(stack), stack.name)
-        ready.lease.append(run.ledger, run.make(RecordKind.APPLY_STARTED, stack, body))
+        ready.lease.append(run.ledger, run.make(stack, body))
         try:
             now = looking.result()
         except (EngineFailed, KeyboardInterrupt) as error:
@@ -187,8 +195,8 @@ def _start(run: Work, ready: Ready) -> None:
 
 def _touched_nothing(run: Work, ready: Ready, message: str) -> None:
     """Record that what was started has ended again, or the next run would take it for killed and look for its rest."""
-    body = {"plan_digest": ready.plan.plan_digest, "message": message, "touched": False}
-    ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, ready.stack, body))
+    body = bodies.ApplyFailed(ready.plan.plan_digest, message, touched=False)
+    ready.lease.append(run.ledger, run.make(ready.stack, body))
 
 
 def _change(run: Work, ready: Ready) -> None:
@@ -204,8 +212,13 @@ def _change(run: Work, ready: Ready) -> None:
         message = str(error) or "cancelled at once; operations may be pending"
         # Whoever finds its lock on the backend later may free it: this run has ended all that it started.
         holder, cancelled = run.context.holder, isinstance(error, (KeyboardInterrupt, EngineKilled))
-        left = {"cancelled": True, "run": holder.run, "host": holder.host} if cancelled else {}
-        failed = {"failures": values.pack(error.failures)} if isinstance(error, EngineFailed) else {}
-        body = {"plan_digest": digest, "message": message, **failed, **left}
-        ready.lease.append(run.ledger, run.make(RecordKind.APPLY_FAILED, stack, body))
+        body = bodies.ApplyFailed(
+            digest,
+            message,
+            failures=error.failures if isinstance(error, EngineFailed) else UNSET,
+            cancelled=cancelled,
+            run=holder.run if cancelled else "",
+            host=holder.host if cancelled else "",
+        )
+        ready.lease.append(run.ledger, run.make(stack, body))
         raise

@@ -1,14 +1,13 @@
 """What the steps of an apply pass on: what was asked for, where the work is done, how far a stack has come."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gitops.config.settings import Environment
 from gitops.context import Context, Ledger
 from gitops.flow.gate import judgement
 from gitops.flow.ledger import chain as records
-from gitops.model import Plan, Record, RecordKind, Stack, Verdict
+from gitops.model import Plan, Record, Stack, Verdict
+from gitops.model.record_bodies import Body
 from gitops.operations.judging import Judge
 from gitops.operations.leasing.holding import Held
 from gitops.operations.program import Program
@@ -41,14 +40,14 @@ class Work:
         """The commit that records are about."""
         return self.program.commit
 
-    def make(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> Record:
+    def make(self, stack: Stack, body: Body) -> Record:
         """A record of this run, not in the ledger yet."""
         author = records.Author(self.context.holder.name, self.environment.name)
-        return records.make(kind, author, stack, self.commit, self.context.clock.now(), body)
+        return records.ledger_record(author, stack, self.commit, self.context.clock.now(), body)
 
-    def record(self, kind: RecordKind, stack: Stack, body: Mapping[str, Any] | None = None) -> None:
+    def record(self, stack: Stack, body: Body) -> None:
         """Append a record that needs no lease: it tells what was not done."""
-        self.ledger.append(self.make(kind, stack, body))
+        self.ledger.append(self.make(stack, body))
 
     def way_on(self, *, drifted: bool) -> str:
         """What to do about a check that does not pass. An approval is used up by its apply."""

@@ -10,14 +10,15 @@ from gitops.adapters.ci.github.event import CommentEvent
 from gitops.config.settings import Config, Environment
 from gitops.context import Context
 from gitops.errors import GitOpsError, Refused
-from gitops.flow.chatops import Answer, Command, Ending, Verb
+from gitops.flow.chatops import Answer, Command, Verb
 from gitops.flow.gate import judgement, rules
 from gitops.flow.impact.discovery import take_snapshot
 from gitops.flow.leases import lease
 from gitops.flow.ledger import chain as records
 from gitops.flow.ledger.history import latest_plan, plan_for
 from gitops.flow.words import code, plural, short
-from gitops.model import History, Lease, Outcome, Plan, PullRequest, Query, RecordKind, Stack
+from gitops.model import Ending, History, Lease, Outcome, Plan, PullRequest, Query, RecordKind, Stack
+from gitops.model.record_bodies import DestroyApproved
 from gitops.operations import explain as explaining
 from gitops.operations.program import fetched, named
 from gitops.operations.releases.proposals import PREVIEW
@@ -153,11 +154,11 @@ def _append_approval(one: Asked, history: History, plan: Plan) -> None:
     """Once for each comment: a run that is started again finds it there."""
     comment, number = one.event.comment, one.request.number
     kept = Query(stack=plan.stack.label, kinds=(RecordKind.DESTROY_APPROVED,), shown_on=number)
-    if any(record.body.get("comment") == comment.id for record in history.select(kept)):
+    if any(record.read_as(DestroyApproved).comment == comment.id for record in history.select(kept)):
         return
-    body = {"plan_digest": plan.plan_digest, "shown_on": number, "comment": comment.id, "address": comment.address}
+    body = DestroyApproved(plan.plan_digest, number, comment.id, comment.address)
     author, now = records.Author(one.by, one.environment.name), one.context.clock.now()
-    one.context.ledger().append(records.make(RecordKind.DESTROY_APPROVED, author, plan.stack, plan.commit, now, body))
+    one.context.ledger().append(records.ledger_record(author, plan.stack, plan.commit, now, body))
 
 
 def _unlock(one: Asked) -> Answer:

@@ -7,10 +7,11 @@ from gitops.adapters.ci.github.event import CommentEvent
 from gitops.context import Context
 from gitops.errors import CodeHostFailed, GitOpsError
 from gitops.flow import chatops as commands
-from gitops.flow.chatops import Answer, Command, Ending, Misunderstood, Verb
+from gitops.flow.chatops import Answer, Command, Misunderstood, Verb
 from gitops.flow.gate.judgement import barred
 from gitops.flow.ledger import chain as records
-from gitops.model import History, Query, RecordKind
+from gitops.model import Ending, History, Query, RecordKind
+from gitops.model.record_bodies import Commanded
 from gitops.operations.chatops import actions
 from gitops.operations.chatops.actions import Asked
 from gitops.views.markdown import chatops
@@ -113,24 +114,24 @@ def _on_record(history: History, event: CommentEvent) -> Answer | None:
     """What became of the comment's command in an earlier run; None where nothing did, or it failed."""
     since = event.comment.at - _CLOCKS_DIFFER
     for record in history.select(Query(kinds=(RecordKind.COMMAND,), since=since)):
-        body = record.body
-        if body.get("comment") == event.comment.id and body.get("outcome") in (Ending.DONE, Ending.REFUSED):
-            return Answer(Ending(body["outcome"]), str(body.get("answer", "")))
+        body = record.read_as(Commanded)
+        if body.comment == event.comment.id and body.outcome in (Ending.DONE, Ending.REFUSED):
+            return Answer(body.outcome, body.answer)
     return None
 
 
 def _record(one: Asked, answer: Answer) -> None:
     comment = one.event.comment
-    body = {
-        "command": str(one.command),
-        "pull_request": one.request.number,
-        "comment": comment.id,
-        "address": comment.address,
-        "outcome": answer.ending.value,
-        "answer": answer.text,
-    }
+    body = Commanded(
+        command=str(one.command),
+        pull_request=one.request.number,
+        comment=comment.id,
+        outcome=answer.ending,
+        answer=answer.text,
+        address=comment.address,
+    )
     author, now = records.Author(one.by, one.environment.name), one.context.clock.now()
-    one.context.ledger().append(records.make(RecordKind.COMMAND, author, None, one.request.head, now, body))
+    one.context.ledger().append(records.ledger_record(author, None, one.request.head, now, body))
 
 
 def _say(context: Context, event: CommentEvent, answer: Answer) -> None:

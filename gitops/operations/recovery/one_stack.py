@@ -4,18 +4,25 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gitops.flow.leases.lease import GRACE
-from gitops.model import CutOff, History, Record, RecordKind, Stack
+from gitops.model import CutOff, History, Record, Stack
+from gitops.model.record_bodies import ApplyFailed, ApplyStarted, DestroyFailed, DestroyStarted
 from gitops.operations.leasing.holding import Held
-
-_STARTS = (RecordKind.APPLY_STARTED, RecordKind.DESTROY_STARTED)
 
 
 def cut_off(history: History, stack: Stack) -> Record | None:
     """The stack's newest apply or destroy, if it was cut off: it was killed or cancelled at once, or its engine was."""
     last = history.cut_short(stack)
-    if last is None or (last.kind not in _STARTS and not last.body.get("cancelled")):
-        return None
-    return last
+    return last if last is not None and _run_of(last) else None
+
+
+def _run_of(record: Record) -> tuple[str, str] | None:
+    """The run that was cut off, and its machine; None where what the record tells of ended by itself."""
+    body = record.read()
+    if isinstance(body, (ApplyStarted, DestroyStarted)):
+        return body.run, body.host
+    if isinstance(body, (ApplyFailed, DestroyFailed)) and body.cancelled:
+        return body.run, body.host
+    return None
 
 
 def left_by(lease: Held, history: History) -> CutOff | None:
@@ -24,8 +31,8 @@ def left_by(lease: Held, history: History) -> CutOff | None:
     # Who has lost a lease notices, and stops its apply within the grace. Where nobody watched a lease die, such as
     # where somebody took it away by hand, that may have happened only now.
     patience = GRACE if lease.taken_over else GRACE + lease.lease.seconds
-    if record is not None:
-        return CutOff(str(record.body.get("run", "")), str(record.body.get("host", "")), patience)
+    if record is not None and (run := _run_of(record)) is not None:
+        return CutOff(*run, patience)
     if lease.taken_over is not None:
         return CutOff(lease.taken_over.holder.run, lease.taken_over.holder.host, patience)
     return None

@@ -8,7 +8,8 @@ from gitops.adapters.system.interrupts import noted
 from gitops.context import Context, Ledger
 from gitops.errors import UsageError
 from gitops.flow.ledger import chain as records
-from gitops.model import RecordKind, Stack
+from gitops.model import Stack
+from gitops.model.record_bodies import Repaired
 from gitops.operations.leasing.holding import Held, hold
 from gitops.operations.program import Program, checked_out, named, newest
 from gitops.operations.progress import tell
@@ -98,9 +99,9 @@ def _repair(work: _Repair, lease: Held) -> StackResult:
     with noted():  # what was done is recorded
         repairs = one_stack.settle(lease, folder, history, told)
         author = records.Author(work.context.holder.name, work.environment)
-        now, body = work.context.clock.now(), {"repairs": list(repairs)}
+        now, commit = work.context.clock.now(), work.program.commit
         if repairs:
-            lease.append(work.ledger, records.make(RecordKind.REPAIRED, author, stack, work.program.commit, now, body))
+            lease.append(work.ledger, records.ledger_record(author, stack, commit, now, Repaired(repairs)))
     return StackResult(stack, Done.REPAIRED, repairs)
 
 

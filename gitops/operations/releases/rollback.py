@@ -15,7 +15,8 @@ from gitops.flow.releases import rollback as flow
 from gitops.flow.releases.release import Release
 from gitops.flow.releases.rollback import Content, Outcome, Result
 from gitops.flow.words import listed, short
-from gitops.model import History, RecordKind
+from gitops.model import History
+from gitops.model.record_bodies import RollbackAsked
 from gitops.operations.program import contains, fetched
 from gitops.operations.releases import releases
 from gitops.operations.releases.proposals import Proposal, propose, standing
@@ -164,7 +165,7 @@ class _Rollback:
         if any(one.head == head for one in flow_release.rollbacks(self.history, name)):
             return
         author = records.Author(self.by, name)
-        said = {"to": to.commit, "head": head, "pull_request": number}
+        body = RollbackAsked(to.commit, head, number)
         for stack in sorted(to.records):
             now = self.context.clock.now()
-            self.context.ledger().append(records.make(RecordKind.ROLLBACK, author, stack, self.tip, now, said))
+            self.context.ledger().append(records.ledger_record(author, stack, self.tip, now, body))

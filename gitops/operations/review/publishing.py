@@ -9,7 +9,8 @@ from gitops.errors import Failed, LedgerBroken, Refused
 from gitops.flow.ledger import chain as records
 from gitops.flow.ledger.history import plan_for
 from gitops.flow.plans import plan as plans
-from gitops.model import History, Plan, PreviewFailure, RecordKind, Review
+from gitops.model import History, Plan, PreviewFailure, Review
+from gitops.model.record_bodies import Planned
 from gitops.views.markdown import review_comment as comments
 
 
@@ -24,9 +25,9 @@ def publish(context: Context, history: History, review: Review, number: int) -> 
     author = records.Author(context.holder.name, review.environment)
     for one in review.ordered():
         if isinstance(one.result, Plan) and not _is_kept(history, one.result, number):
-            body = {"plan": plans.to_body(one.result), "shown_on": number, "seconds": one.seconds}
+            body = Planned(plans.on_record(one.result), number, one.seconds)
             now = context.clock.now()
-            context.ledger().append(records.make(RecordKind.PLAN, author, one.stack, review.head, now, body))
+            context.ledger().append(records.ledger_record(author, one.stack, review.head, now, body))
     return text
 
 

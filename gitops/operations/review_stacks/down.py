@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import UNSET
+
 from gitops.adapters.system.interrupts import noted
 from gitops.errors import EngineFailed, EngineKilled, Failed, GitFailed, GitOpsError, Interrupted
-from gitops.flow.plans import values
 from gitops.flow.review_stacks import Use, standing, uses, why_swept
-from gitops.model import Gone, History, RecordKind, Stack
+from gitops.model import Gone, History, Stack
+from gitops.model import record_bodies as bodies
 from gitops.operations.apply import steps
 from gitops.operations.apply.work import Work
 from gitops.operations.leasing.holding import Held, hold
@@ -176,20 +178,24 @@ def _destroy(work: Work, lease: Held, why: str) -> None:
     context, stack = work.context, lease.stack
 
     with noted():  # an interrupt stops the destroy, and waits for what is written about it
-        body = {"run": context.holder.run, "host": context.holder.host}
-        lease.append(work.ledger, work.make(RecordKind.DESTROY_STARTED, stack, body))
+        holder = context.holder
+        lease.append(work.ledger, work.make(stack, bodies.DestroyStarted(holder.run, holder.host)))
         try:
             context.engine.destroy(work.program.project_folder(stack), stack.name, progress_of(stack.label), lease.lost)
         except (EngineFailed, OSError, KeyboardInterrupt) as error:
             message = str(error) or "cancelled at once; operations may be pending"
             cancelled = isinstance(error, (KeyboardInterrupt, EngineKilled))
-            left = {"cancelled": True, **body} if cancelled else {}
-            failed = {"failures": values.pack(error.failures)} if isinstance(error, EngineFailed) else {}
-            told = {"message": message, **failed, **left}
-            lease.append(work.ledger, work.make(RecordKind.DESTROY_FAILED, stack, told))
+            body = bodies.DestroyFailed(
+                message,
+                failures=error.failures if isinstance(error, EngineFailed) else UNSET,
+                cancelled=cancelled,
+                run=holder.run if cancelled else "",
+                host=holder.host if cancelled else "",
+            )
+            lease.append(work.ledger, work.make(stack, body))
             raise
         try:
-            lease.append(work.ledger, work.make(RecordKind.DESTROYED, stack, {"why": why}))
+            lease.append(work.ledger, work.make(stack, bodies.Destroyed(why)))
         except GitFailed as error:
             raise Failed(
                 f"{stack.label} was destroyed, but that could not be recorded: {error.message}",

@@ -12,9 +12,9 @@ from gitops.context import Context
 from gitops.errors import EngineFailed, GitOpsError, Interrupted, Refused, Waiting
 from gitops.flow import words
 from gitops.flow.gate import rules
-from gitops.flow.plans import values
 from gitops.flow.review_stacks import standing, uses
-from gitops.model import Check, History, NotRaised, Outcome, Plan, PullRequest, Raised, RecordKind, Stack, Verdict
+from gitops.model import Check, History, NotRaised, Outcome, Plan, PullRequest, Raised, Stack, Verdict
+from gitops.model import record_bodies as bodies
 from gitops.operations.apply import steps
 from gitops.operations.apply.work import Ready, Work
 from gitops.operations.leasing.holding import Held, hold
@@ -164,7 +164,7 @@ def _prepared(work: _Up, lease: Held, history: History, private: Path) -> Ready:
     verdict = Verdict((rules.policy(site.held_by.gate, plan, site.context.packs(site.commit)),))
     print_view(screen.verdict(verdict))
     if verdict.outcome is not Outcome.ALLOW:
-        work.record(RecordKind.REFUSED, stack, {"verdict": values.pack(verdict), "plan_digest": plan.plan_digest})
+        work.record(stack, bodies.Refused(verdict, plan.plan_digest))
         [result] = verdict.rules
         findings = "".join(f"\n{one.policy}: {one.message}" for one in plan.violations)
         raise Refused(f"{stack.label} was not brought up: {result.reason}.{findings}", hint=result.remedy)

@@ -1,12 +1,14 @@
 """What a stack has been through, from its ledger records, for people."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from gitops.errors import LedgerBroken
 from gitops.flow.words import LINE_LIMIT, clip, plural, short
 from gitops.model import Outcome, Record, RecordKind
+from gitops.model import record_bodies as bodies
+from gitops.model.record_bodies import Body
 
 _TONES = {
     RecordKind.RELEASE: "go",
@@ -33,45 +35,46 @@ class Event:
 
 
 def events(records: Iterable[Record]) -> tuple[Event, ...]:
-    """One event a record, in the same order. A body that is not as it should be gives no note."""
-    return tuple(
-        Event(one.at, one.kind, _TONES.get(one.kind, "calm"), one.by, short(one.commit), _plan(one.body), _note(one))
-        for one in records
-    )
+    """One event a record, in the same order. A body that is not as it should be gives neither plan nor note."""
+    return tuple(_event(record) for record in records)
 
 
-def _plan(body: Mapping[str, Any]) -> str:
-    plan = body.get("plan")
-    digest = plan.get("plan_digest") if isinstance(plan, Mapping) else body.get("plan_digest")
-    return short(digest) if isinstance(digest, str) else ""
+def _event(record: Record) -> Event:
+    try:
+        body: Body = record.read()
+    except LedgerBroken:
+        body = Body()
+    tone, note = _TONES.get(record.kind, "calm"), "; ".join(_notes(body))
+    return Event(record.at, record.kind, tone, record.by, short(record.commit), short(_plan(body)), note)
 
 
-def _note(record: Record) -> str:
-    return "; ".join(_notes(record))
+def _plan(body: Body) -> str:
+    if isinstance(body, bodies.Planned):
+        return body.plan.plan_digest
+    return str(getattr(body, "plan_digest", ""))  # most kinds tell of a plan
 
 
-def _notes(record: Record) -> Iterator[str]:
-    body = record.body
-    if isinstance(body.get("shown_on"), int):
-        yield f"shown on pull request #{body['shown_on']}"
-    if record.kind is RecordKind.REFUSED:
-        yield from _refusals(body.get("verdict"))
-    for key in ("message", "reason"):
-        if isinstance(body.get(key), str):
-            yield clip(body[key].partition("\n")[0], LINE_LIMIT)
-    if isinstance(body.get("checks"), list):
-        passed = sum(isinstance(one, Mapping) and one.get("passed") is True for one in body["checks"])
-        yield f"{passed} of {plural(len(body['checks']), 'check')} passed"
-    if isinstance(body.get("repairs"), list):
-        yield plural(len(body["repairs"]), "repair")
-    for key, words in (("unchanged_since", "unchanged since"), ("by", "overtaken by")):
-        if isinstance(body.get(key), str):
-            yield f"{words} {short(body[key])}"
+def _notes(body: Body) -> Iterator[str]:
+    match body:
+        case bodies.Planned() | bodies.DestroyApproved():
+            yield f"shown on pull request #{body.shown_on}"
+        case bodies.Refused():
+            refusals = (rule for rule in body.verdict.rules if rule.outcome is Outcome.REFUSE)
+            yield from (clip(f"{rule.rule}: {rule.reason}", LINE_LIMIT) for rule in refusals)
+        case bodies.ApplyFailed() | bodies.DestroyFailed():
+            yield _line(body.message)
+        case bodies.BreakGlass():
+            yield _line(body.reason)
+        case bodies.Released() | bodies.NotVerified():
+            passed = sum(check.passed for check in body.checks)
+            yield f"{passed} of {plural(len(body.checks), 'check')} passed"
+        case bodies.Repaired():
+            yield plural(len(body.repairs), "repair")
+        case bodies.Unchanged():
+            yield f"unchanged since {short(body.unchanged_since)}"
+        case bodies.Superseded():
+            yield f"overtaken by {short(body.by)}"
 
 
-def _refusals(verdict: object) -> Iterator[str]:
-    """Why a gate said no."""
-    rules = verdict.get("rules") if isinstance(verdict, Mapping) else None
-    for rule in rules if isinstance(rules, list) else ():
-        if isinstance(rule, Mapping) and rule.get("outcome") == Outcome.REFUSE.value:
-            yield clip(f"{rule.get('rule')}: {rule.get('reason')}", LINE_LIMIT)
+def _line(text: str) -> str:
+    return clip(text.partition("\n")[0], LINE_LIMIT)

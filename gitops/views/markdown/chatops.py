@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 from gitops.errors import GitOpsError
 from gitops.flow import chatops as commands
-from gitops.flow.chatops import Answer, Ending, Verb
+from gitops.flow.chatops import Answer, Verb
 from gitops.flow.gate.judgement import Evidence
 from gitops.flow.words import LINE_LIMIT, clip, code, listed, short
-from gitops.model import Comment, Outcome, Stack, Verdict
+from gitops.model import Comment, Ending, Outcome, Stack, Verdict
 from gitops.views.markdown import blocks
 from gitops.views.markdown.blocks import fenced
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from gitops.flow.releases.release import Release
 from gitops.flow.words import code, minute, plural, short
 from gitops.model import Commit, Record
+from gitops.model.record_bodies import Released, Unchanged
 from gitops.views.markdown import blocks
 from gitops.views.markdown.blocks import html_code
 
@@ -23,12 +24,13 @@ def evidence(release: Release) -> list[str]:
 
 
 def _checks(record: Record) -> str:
-    if since := record.body.get("unchanged_since"):
-        return f"nothing since {html_code(short(str(since)))}, its release before, affects it"
-    checks = list(record.body.get("checks") or ())
+    body = record.read()
+    if isinstance(body, Unchanged):
+        return f"nothing since {html_code(short(body.unchanged_since))}, its release before, affects it"
+    checks = body.checks if isinstance(body, Released) else ()
     told = [
-        f"{'✓' if one.get('passed') else '✗'} {html_code(str(one.get('name')))} {html_code(str(one.get('detail')))}"
-        for one in checks[:_CHECKS_SHOWN]
+        f"{'✓' if check.passed else '✗'} {html_code(check.name)} {html_code(check.detail)}"
+        for check in checks[:_CHECKS_SHOWN]
     ]
     more = [f"and {len(checks) - _CHECKS_SHOWN} more"] if len(checks) > _CHECKS_SHOWN else []
     return "<br>".join([*told, *more]) or "none on record"

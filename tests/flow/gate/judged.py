@@ -18,6 +18,7 @@ from gitops.model import (
     RuleResult,
 )
 from tests.support.plans import DEV, HEAD, NOW, change, plan, update
+from tests.support.records import record_of
 
 BUCKET, QUEUE, DATABASE = "aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:rds/instance:Instance"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -42,7 +43,7 @@ def judged(
     situation = Situation(DEV, "c" * 40, asked or request(), **{"now": NOW + 10 * MINUTE, **more})
     author = records.Author("ada", "dev")
     body = {"plan": records.values.pack(one), "shown_on": 7}
-    history = History((records.make(RecordKind.PLAN, author, DEV, HEAD, NOW, body),))
+    history = History((record_of(RecordKind.PLAN, author, DEV, HEAD, NOW, body),))
     evidence = judgement.gather(one, situation, history)
     verdict = judgement.decide((RuleSet(environment, STAGING),), one, evidence)
     assert (

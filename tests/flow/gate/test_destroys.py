@@ -30,6 +30,7 @@ from gitops.model import (
 )
 from tests.flow.gate.judged import BUCKET, DATABASE, MINUTE, QUEUE, destroyed
 from tests.support.plans import DEV, HEAD, NOW, add, change, inputs, plan
+from tests.support.records import record_of
 
 ASKED = "/gitops approve-destroy"
 OLDER = "2" * 40
@@ -42,7 +43,7 @@ NO_APPROVALS = Approvals(0)
 def shown(one: Plan, minutes: int = 0, commit: str = HEAD, stack: Stack = DEV) -> Record:
     """The record of a plan, shown some minutes after NOW on pull request 7."""
     body = {"plan": records.values.pack(replace(one, commit=commit, stack=stack)), "shown_on": 7}
-    return records.make(RecordKind.PLAN, records.Author("ci", "dev"), stack, commit, NOW + minutes * MINUTE, body)
+    return record_of(RecordKind.PLAN, records.Author("ci", "dev"), stack, commit, NOW + minutes * MINUTE, body)
 
 
 def comment(identity: int = 1, by: str = "grace", body: str = ASKED, minutes: int = 5, **more: Any) -> Comment:
@@ -54,7 +55,7 @@ def approved(one: Plan = GONE, identity: int = 1, by: str = "grace", minutes: in
     """The record that points at a comment."""
     body = {"plan_digest": one.plan_digest, "shown_on": 7, "comment": identity, **more.pop("body", {})}
     author = records.Author(by, "dev")
-    return replace(records.make(RecordKind.DESTROY_APPROVED, author, DEV, HEAD, NOW + minutes * MINUTE, body), **more)
+    return replace(record_of(RecordKind.DESTROY_APPROVED, author, DEV, HEAD, NOW + minutes * MINUTE, body), **more)
 
 
 def decided(

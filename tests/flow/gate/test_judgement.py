@@ -29,6 +29,7 @@ from gitops.model import (
     Verdict,
 )
 from tests.support.plans import DEV, HEAD, NOW, add, change, inputs, plan, start, update
+from tests.support.records import record_of
 
 BUCKET = "aws:s3/bucket:Bucket"
 OLDER = "2" * 40
@@ -42,7 +43,7 @@ MOVED = plan(change(Operation.UPDATE, BUCKET, "web", update("size", 31, 20)), st
 def recorded(one: Plan, commit: str = HEAD, minutes: int = 0) -> Record:
     """The record of a plan, made some minutes after NOW."""
     body = {"plan": records.values.pack(replace(one, commit=commit)), "shown_on": 7}
-    return records.make(RecordKind.PLAN, records.Author("ada", "dev"), DEV, commit, NOW + minutes * MINUTE, body)
+    return record_of(RecordKind.PLAN, records.Author("ada", "dev"), DEV, commit, NOW + minutes * MINUTE, body)
 
 
 def approved(by: str = "bob", commit: str = HEAD, minutes: int = 5) -> Approval:
@@ -226,7 +227,7 @@ def test_what_changes_the_plan_loses_the_approval(now: Plan) -> None:
 def test_an_approval_of_another_stacks_plan_does_not_count() -> None:
     other = replace(PLAN, stack=PROD)
     body = {"plan": records.values.pack(replace(other, commit=OLDER)), "shown_on": 7}
-    seen = records.make(RecordKind.PLAN, records.Author("ada", "prod"), PROD, OLDER, NOW, body)
+    seen = record_of(RecordKind.PLAN, records.Author("ada", "prod"), PROD, OLDER, NOW, body)
     verdict = decided(PLAN, request(approved(commit=OLDER)), seen, recorded(PLAN, HEAD, 8))
     assert outcomes(verdict) == {"approvals": "wait"}
     assert any("bob does not count: approved before a plan was shown" in rule.reason for rule in verdict.rules)

@@ -38,6 +38,7 @@ from tests.flow.gate.judged import (
     request,
 )
 from tests.support.plans import DEV, HEAD, NOW, add, change, plan
+from tests.support.records import record_of
 
 # --- budgets ----------------------------------------------------------------------------------------
 
@@ -227,7 +228,7 @@ def verdict_of(own: Gate, released: Gate, one: Plan = PLAN, *, needed: int = 0) 
     ]
     situation = Situation(DEV, "c" * 40, request(), NOW)
     body = {"plan": records.values.pack(one), "shown_on": 7}
-    history = History((records.make(RecordKind.PLAN, records.Author("ada", "dev"), DEV, HEAD, NOW, body),))
+    history = History((record_of(RecordKind.PLAN, records.Author("ada", "dev"), DEV, HEAD, NOW, body),))
     return judgement.decide(sets, one, judgement.gather(one, situation, history))
 
 

@@ -13,7 +13,9 @@ from gitops.flow.ledger import chain as records
 from gitops.flow.ledger.chain import Author
 from gitops.flow.ledger.history import plan_for
 from gitops.model import History, Operation, Query, Record, RecordKind, Stack
+from gitops.model.record_bodies import ApplyFailed, ApplyStarted
 from tests.support.plans import DEV, HEAD, NOW, add, change, plan
+from tests.support.records import record_of
 
 ADA = Author("ada", "dev")
 PROD = Stack("shop", "prod")
@@ -32,7 +34,7 @@ def chain(*given: Record) -> tuple[Record, ...]:
 
 def made(kind: RecordKind, commit: str = HEAD, stack: Stack = DEV, minutes: int = 0, **body: Any) -> Record:
     """A record without a place."""
-    return records.make(kind, ADA, stack, commit, NOW + timedelta(minutes=minutes), body)
+    return record_of(kind, ADA, stack, commit, NOW + timedelta(minutes=minutes), body)
 
 
 THREE = chain(
@@ -129,7 +131,7 @@ def test_the_newest_plan_of_a_stack_and_commit_is_found() -> None:
 
 def test_a_plan_record_without_a_plan_is_a_broken_ledger() -> None:
     with pytest.raises(LedgerBroken):
-        plan_for(History((made(RecordKind.PLAN, shown_on=7),)), DEV, HEAD, 7)
+        plan_for(History((replace(made(RecordKind.PLAN), body={"shown_on": 7}),)), DEV, HEAD, 7)
 
 
 STARTED, APPLIED, FAILED = RecordKind.APPLY_STARTED, RecordKind.APPLIED, RecordKind.APPLY_FAILED
@@ -196,10 +198,10 @@ def test_an_apply_stays_cut_short_behind_an_attempt_that_touched_nothing() -> No
     attempt = made(STARTED), made(FAILED, touched=False)
     found = History(chain(made(STARTED), made(FAILED, message="quota"), *attempt, *attempt)).cut_short(DEV)
     assert found is not None
-    assert found.body == {"message": "quota"}
+    assert found.read_as(ApplyFailed).message == "quota"
     killed = History(chain(made(STARTED, run="killed"), *attempt)).cut_short(DEV)
     assert killed is not None
-    assert killed.body == {"run": "killed"}
+    assert killed.read_as(ApplyStarted).run == "killed"
     assert History(chain(made(STARTED), made(APPLIED), made(RELEASE), *attempt)).cut_short(DEV) is None
     assert History(chain(*attempt)).cut_short(DEV) is None
 

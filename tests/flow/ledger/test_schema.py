@@ -8,49 +8,15 @@ import pytest
 
 from gitops.flow.ledger import chain as records
 from gitops.flow.ledger import schema
-from gitops.flow.plans import plan as plans
-from gitops.flow.plans.values import pack
-from gitops.model import Check, Operation, Outcome, Record, RecordKind, RuleResult, SecretValue, UnknownValue, Verdict
-from tests.support.plans import DEV, HEAD, NOW, add, change, plan
+from gitops.model import Record, RecordKind
+from tests.support.plans import DEV, HEAD, NOW
+from tests.support.records import record_of
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "schemas" / "ledger-record.json"
-DIGEST = "0" * 64
-VERDICT = pack(Verdict((RuleResult("same plan", Outcome.REFUSE, "it differs", {"plan_digest": DIGEST}),)))
-CHECKS = pack((Check("outputs", True, "3 outputs"),))
-PLAN = plan(change(Operation.CREATE, "a:b:C", "x", add("n", SecretValue(DIGEST)), add("m", UnknownValue())))
-BODIES = {
-    RecordKind.PLAN: {"plan": plans.to_body(PLAN), "shown_on": 7},
-    RecordKind.APPLY_STARTED: {"plan_digest": DIGEST, "run": "5f0c", "host": "runner-1"},
-    RecordKind.APPLIED: {"plan_digest": DIGEST},
-    RecordKind.NOT_VERIFIED: {"plan_digest": DIGEST, "checks": CHECKS},
-    RecordKind.APPLY_FAILED: {"plan_digest": DIGEST, "message": "no", "touched": False},
-    RecordKind.REFUSED: {"verdict": VERDICT},
-    RecordKind.REPAIRED: {"repairs": ["adopted a bucket"]},
-    RecordKind.RELEASE: {"unchanged_since": HEAD},
-    RecordKind.SUPERSEDED: {"by": HEAD},
-    RecordKind.ROLLBACK: {"to": HEAD, "head": HEAD, "pull_request": 7},
-    RecordKind.BREAK_GLASS: {"reason": "fire", "plan_digest": DIGEST, "verdict": VERDICT},
-    RecordKind.DESTROY_STARTED: {"run": "5f0c", "host": "runner-1"},
-    RecordKind.DESTROYED: {"why": "pull request #7 is closed"},
-    RecordKind.DESTROY_FAILED: {"message": "no", "cancelled": True, "run": "5f0c", "host": "runner-1"},
-    RecordKind.DESTROY_APPROVED: {
-        "plan_digest": DIGEST,
-        "shown_on": 7,
-        "comment": 5001,
-        "address": "https://x.example",
-    },
-    RecordKind.COMMAND: {
-        "command": "/gitops unlock shop/dev",
-        "pull_request": 7,
-        "comment": 5001,
-        "outcome": "done",
-        "answer": "The lease is gone.",
-    },
-}
 
 
 def of_kind(kind: RecordKind) -> Record:
-    made = records.make(kind, records.Author("ada", "dev"), DEV, HEAD, NOW, BODIES[kind])
+    made = record_of(kind, records.Author("ada", "dev"), DEV, HEAD, NOW)
     return records.following(made, None)
 
 

@@ -7,6 +7,7 @@ from gitops.flow.plans.attribution import Mover, by_kind, movers, paths
 from gitops.flow.plans.compare import compare
 from gitops.model import Commit, MovedInput, Plan, Record, RecordKind
 from tests.support.plans import DEV, NOW, inputs, plan, start
+from tests.support.records import BODIES
 
 APPROVED = plan(origin=inputs({"__main__.py": "f0", "policy/rules.py": "p0"}), state=start({"a": "1"}))
 FRESH_COMMIT = "e" * 40
@@ -18,7 +19,8 @@ def fresh(**parts: object) -> Plan:
 
 
 def record(kind: RecordKind, minutes: int, **more: object) -> Record:
-    made = Record(1, "", kind, NOW + timedelta(minutes=minutes), "grace", "dev", DEV.label, "c" * 40)
+    moment = NOW + timedelta(minutes=minutes)
+    made = Record(1, "", kind, moment, "grace", "dev", DEV.label, "c" * 40, BODIES[kind])
     return replace(made, **more)  # type: ignore[arg-type]
 
 
@@ -53,7 +55,7 @@ def test_a_state_is_moved_by_the_applies_since_the_review() -> None:
 def test_a_state_that_no_apply_moved_was_changed_outside() -> None:
     outside = ["no apply is on record since the review: it was changed outside of the pipeline"]
     assert texts(MOVED_STATE) == {MovedInput.STATE: outside}
-    untouched = record(RecordKind.APPLY_FAILED, 5, body={"touched": False})
+    untouched = record(RecordKind.APPLY_FAILED, 5, body={**BODIES[RecordKind.APPLY_FAILED], "touched": False})
     assert texts(MOVED_STATE, (record(RecordKind.APPLY_STARTED, 4), untouched)) == {MovedInput.STATE: outside}
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gitops.adapters.pulumi import property_values as pulumi_values
 from gitops.flow.plans import values
 from gitops.model import PropertyChange, PropertyKind, SecretValue, UnknownValue
+from gitops.model.preview import unpack
 
 SECRET = {pulumi_values.SIGNATURE_KEY: pulumi_values.SECRET_SIGNATURE, "ciphertext": "v1:abc"}
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -109,7 +110,7 @@ def as_numbers(value: Any) -> Any:
 
 @given(property_values)
 def test_unpack_is_the_inverse_of_pack(value: Any) -> None:
-    assert values.unpack(values.pack(value)) == value
+    assert unpack(values.pack(value)) == value
 
 
 @given(property_values)
@@ -177,7 +178,7 @@ def test_secrets_and_unknowns_are_read_as_such() -> None:
 @pytest.mark.parametrize("key", ["$secret", "$unknown", "$integer", "$$secret"])
 def test_a_programs_own_key_cannot_pass_for_a_mark_of_ours(key: str) -> None:
     read = pulumi_values.read({"value": {key: "d1"}}, {})
-    assert values.unpack(values.pack(read)) == read
+    assert unpack(values.pack(read)) == read
     for ours in (SecretValue("d1"), UnknownValue()):
         assert values.digest(read["value"]) != values.digest(ours)
 

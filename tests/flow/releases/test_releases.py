@@ -17,6 +17,7 @@ from gitops.model import AffectedStack, Commit, History, Operation, Plan, Reason
 from gitops.views.markdown import promotion
 from gitops.views.markdown import rollback as rollback_text
 from tests.support.plans import DEV, NOW, change, plan
+from tests.support.records import BODIES, record_of
 
 OTHER = Stack("shop", "other")
 ONE, TWO = "1" * 40, "2" * 40
@@ -29,7 +30,7 @@ def chain(*given: tuple[RecordKind, Stack, str, Mapping[str, Any]]) -> History:
     """A ledger of these records, a minute apart."""
     author, found, last = records.Author("ada", "dev"), [], None
     for number, (kind, stack, commit, body) in enumerate(given):
-        made = records.make(kind, author, stack, commit, NOW + timedelta(minutes=number), body)
+        made = record_of(kind, author, stack, commit, NOW + timedelta(minutes=number), body)
         found.append(records.following(made, last))
         last = records.place_of(found[-1])
     return History(tuple(found))
@@ -136,7 +137,17 @@ def test_the_texts_always_fit_and_hold_no_markup() -> None:
     hostile = "<img src=x>|`@everybody`\u202e\n# " * 200
     stacks = [Stack("shop", f"{hostile}{number}") for number in range(300)]
     checks = [{"name": hostile, "passed": True, "detail": hostile}] * 30
-    record = Record(1, "", RecordKind.RELEASE, NOW, hostile, "dev", "shop/dev", ONE, {"checks": checks})
+    record = Record(
+        1,
+        "",
+        RecordKind.RELEASE,
+        NOW,
+        hostile,
+        "dev",
+        "shop/dev",
+        ONE,
+        {**BODIES[RecordKind.RELEASE], "checks": checks},
+    )
     of = Release("dev", ONE, dict.fromkeys(stacks, record))
     commits = tuple(Commit(ONE, hostile, NOW, hostile) for _ in range(500))
     paths = tuple(f"{hostile}{number}" for number in range(500))
