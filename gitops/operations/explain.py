@@ -8,7 +8,7 @@ from gitops.config.settings import FILE, Config, Environment, parse
 from gitops.context import Context, require_environment
 from gitops.errors import ConfigError, UsageError
 from gitops.flow import words
-from gitops.flow.gate.judgement import Evidence
+from gitops.flow.gate.case import Case
 from gitops.flow.impact.discovery import take_snapshot
 from gitops.model import Outcome, Stack, Verdict
 from gitops.operations.judging import Judge, must_be_readable
@@ -35,7 +35,7 @@ class Explanation:
 
     environment: str
     commit: str
-    verdicts: Mapping[Stack, tuple[Verdict, Evidence]]
+    verdicts: Mapping[Stack, tuple[Verdict, Case]]
     applied: tuple[Stack, ...] = ()
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 from gitops.config.settings import Environment
 from gitops.context import Context, Ledger
-from gitops.flow.gate import judgement
+from gitops.flow.gate.case import Case
 from gitops.flow.ledger import chain as records
 from gitops.model import Plan, Record, RecordKind, Stack, Verdict
 from gitops.operations.judging import Judge
@@ -91,4 +91,4 @@ class Prepared(Ready):
     """The same, as far as its verdict allows it."""
 
     verdict: Verdict
-    evidence: judgement.Evidence
+    case: Case

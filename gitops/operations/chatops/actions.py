@@ -11,7 +11,7 @@ from gitops.config.settings import Config, Environment
 from gitops.context import Context
 from gitops.errors import GitOpsError, Refused
 from gitops.flow.chatops import Answer, Command, Ending, Verb
-from gitops.flow.gate import judgement, rules
+from gitops.flow.gate import judgement, plan_rules
 from gitops.flow.impact.discovery import take_snapshot
 from gitops.flow.leases import lease
 from gitops.flow.ledger import chain as records
@@ -136,7 +136,7 @@ def _destructive(one: Asked, history: History) -> list[Plan]:
     plans = [plan for stack in stacks if (plan := plan_for(history, stack, head, number))]
     if not plans:
         raise Refused(f"No plan of {short(head)} is shown yet.", hint="Wait for the preview, and look at it first.")
-    found = [plan for plan in plans if any(map(rules.may_destroy, plan.changes))]
+    found = [plan for plan in plans if any(map(plan_rules.may_destroy, plan.changes))]
     if not found:
         raise Refused("Nothing is destroyed here, so there is nothing to approve.")
     chosen = [plan for plan in found if plan.plan_digest.startswith(digest)]
