@@ -1,0 +1,90 @@
+"""The how-to pages: the changes that each shows apply to the repository as it is, and do what the page says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "how-to"
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", ".*_cache", "__pycache__", ".sandbox*", ".hypothesis", "node_modules", "dist"
+)
+
+
+def changes(page: str) -> str:
+    """All changes that a page shows, as one patch."""
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    return "".join(re.findall(r"^```diff\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+def changed_files(page: str) -> list[str]:
+    return re.findall(r"^\+\+\+ b/(.*)$", changes(page), re.MULTILINE)
+
+
+def code_files(page: str) -> list[str]:
+    """Those of them that are code of the pipeline, of the program or of the policy pack."""
+    return [path for path in changed_files(page) if path.endswith(".py") and not path.startswith("tests/")]
+
+
+def run(folder: Path, command: Sequence[str], given: str = "") -> str:
+    """Run it in the folder, which belongs to no Git repository, and return what it prints; fails with its complaint."""
+    surroundings = {
+        **os.environ,
+        "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        "PYTHONPATH": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    surroundings.pop("PYTEST_XDIST_WORKER", None)
+    ended = subprocess.run(
+        command, cwd=folder, env=surroundings, input=given, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, f"{command}: {ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
+def changed_copy(page: str, folder: Path) -> Path:
+    """A copy of the repository with the changes of the page."""
+    copy = folder / "copy"
+    shutil.copytree(ROOT, copy, ignore=LEFT_OUT, symlinks=True)
+    run(copy, ["git", "apply", "-"], changes(page))
+    return copy
+
+
+def passes(copy: Path, *tests: str) -> None:
+    run(copy, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not engine", *tests])
+
+
+def keeps_the_style(copy: Path, page: str) -> None:
+    """Fails where a file that the page changes is not written as the rest is."""
+    sources = [path for path in changed_files(page) if path.endswith(".py")]
+    run(copy, [sys.executable, "-m", "ruff", "check", "--no-cache", *sources])
+    run(copy, [sys.executable, "-m", "ruff", "format", "--check", "--no-cache", *sources])
+
+
+def test_every_page_is_held_here() -> None:
+    held = {"add-a-gate-rule"}
+    assert {page.stem for page in PAGES.glob("*.md")} == held
+
+
+@pytest.fixture(scope="module")
+def with_gate_rule(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return changed_copy("add-a-gate-rule", tmp_path_factory.mktemp("gate"))
+
+
+def test_a_gate_rule_with_a_new_fact_is_three_files_of_code(with_gate_rule: Path) -> None:
+    assert code_files("add-a-gate-rule") == [
+        "gitops/flow/gate/case.py",
+        "gitops/flow/gate/rules.py",
+        "gitops/operations/judging.py",
+    ]
+    keeps_the_style(with_gate_rule, "add-a-gate-rule")
+
+
+def test_the_new_gate_rule_decides_as_its_page_says(with_gate_rule: Path) -> None:
+    passes(with_gate_rule, "tests/operations/test_freeze.py")
