@@ -206,7 +206,7 @@ def _leaves(value: PropertyValue, path: str) -> Iterator[tuple[str, PropertyValu
             yield from _leaves(child, values.join(path, key))
     elif isinstance(value, list) and value:
         for index, child in enumerate(value):
-            yield from _leaves(child, f"{path}[{index}]")
+            yield from _leaves(child, values.join(path, index))
     else:
         yield path, value
 
