@@ -35,6 +35,7 @@ from gitops.model import (
     StartState,
     UnknownValue,
 )
+from gitops.model.urn import Urn
 
 if TYPE_CHECKING:  # importing cel-python takes 0.2 s
     from gitops.flow.gate.cel import Program
@@ -232,7 +233,7 @@ _SAMPLE = Case(
         commit="0" * 40,
         changes=tuple(
             ResourceChange(
-                f"urn:pulumi:dev::shop::aws:s3/bucket:Bucket::{operation}",
+                str(Urn("dev", "shop", (), "aws:s3/bucket:Bucket", operation)),
                 "aws:s3/bucket:Bucket",
                 operation,
                 "aws 7.21.0",

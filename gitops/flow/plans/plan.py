@@ -29,7 +29,6 @@ from gitops.model import (
 )
 
 FORMAT = 3
-STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 def build(  # noqa: PLR0913 - a plan binds exactly these together

@@ -9,6 +9,7 @@ from gitops.context import Context, Ledger
 from gitops.errors import UsageError
 from gitops.flow.ledger import chain as records
 from gitops.model import RecordKind, Stack
+from gitops.model.urn import Urn
 from gitops.operations.leasing.holding import Held, hold
 from gitops.operations.program import Program, checked_out, named, newest
 from gitops.operations.progress import tell
@@ -105,7 +106,8 @@ def _repair(work: _Repair, lease: Held) -> StackResult:
 
 
 def _is_of(urn: str, stack: Stack) -> bool:
-    return urn.startswith(f"urn:pulumi:{stack.name}::{stack.project}::")
+    parsed = Urn.parse(urn)
+    return parsed is not None and (parsed.project, parsed.stack) == (stack.project, stack.name)
 
 
 def _must_be_theirs(told: Mapping[str, str], stacks: Collection[Stack]) -> None:
