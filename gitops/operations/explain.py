@@ -9,10 +9,9 @@ from gitops.context import Context, require_environment
 from gitops.errors import ConfigError, UsageError
 from gitops.flow import words
 from gitops.flow.gate.case import Case
-from gitops.flow.impact.discovery import take_snapshot
 from gitops.model import Outcome, Stack, Verdict
 from gitops.operations.judging import Judge, must_be_readable
-from gitops.operations.program import fetched, named, newest, standing_release
+from gitops.operations.program import fetched, named, newest, stacks_at, standing_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def explain(context: Context, request: Request) -> Explanation:
     settings, environment, commit, shown = _target(context, request)
     judge = Judge(context, settings, environment, commit, shown)
     history = context.ledger().history()
-    held = settings.stacks_of(environment, take_snapshot(context.repository, commit).stacks)
+    held = stacks_at(context, environment.name, commit)
     wanted = [
         stack
         for stack in named(held, request.stacks)

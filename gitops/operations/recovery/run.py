@@ -11,7 +11,7 @@ from gitops.flow.ledger import chain as records
 from gitops.model import RecordKind, Stack
 from gitops.model.urn import Urn
 from gitops.operations.leasing.holding import Held, hold
-from gitops.operations.program import Program, checked_out, named, newest
+from gitops.operations.program import Program, checked_out, named, newest, stacks_at
 from gitops.operations.progress import tell
 from gitops.operations.recovery import one_stack
 
@@ -62,7 +62,7 @@ def repair(context: Context, request: Request) -> tuple[StackResult, ...]:
     ledger = context.ledger()
     done = []
     with checked_out(context, commit) as program:
-        held = settings.stacks_of(settings.environment(environment.name), program.snapshot.stacks)
+        held = stacks_at(context, environment.name, commit)
         chosen = named(held, request.stacks)
         _must_be_theirs(request.told, chosen)
         for stack in chosen:
