@@ -68,7 +68,7 @@ def keeps_the_style(copy: Path, page: str) -> None:
 
 
 def test_every_page_is_held_here() -> None:
-    held = {"add-a-gate-rule"}
+    held = {"add-a-gate-rule", "add-a-policy-rule"}
     assert {page.stem for page in PAGES.glob("*.md")} == held
 
 
@@ -88,3 +88,20 @@ def test_a_gate_rule_with_a_new_fact_is_three_files_of_code(with_gate_rule: Path
 
 def test_the_new_gate_rule_decides_as_its_page_says(with_gate_rule: Path) -> None:
     passes(with_gate_rule, "tests/operations/test_freeze.py")
+
+
+@pytest.fixture(scope="module")
+def with_policy_rule(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = changed_copy("add-a-policy-rule", tmp_path_factory.mktemp("policy"))
+    run(copy, [sys.executable, "-m", "policy.document"])
+    return copy
+
+
+def test_a_policy_rule_is_one_file_of_code(with_policy_rule: Path) -> None:
+    assert code_files("add-a-policy-rule") == ["policy/aws/storage.py"]
+    keeps_the_style(with_policy_rule, "add-a-policy-rule")
+
+
+def test_the_new_policy_rule_is_in_the_documents_and_keeps_its_cases(with_policy_rule: Path) -> None:
+    assert "`rds-copies-tags`" in (with_policy_rule / "docs" / "policy.md").read_text(encoding="utf-8")
+    passes(with_policy_rule, "tests/policy/test_policy_rules.py", "tests/policy/test_policy_document.py")
