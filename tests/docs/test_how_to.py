@@ -68,7 +68,7 @@ def keeps_the_style(copy: Path, page: str) -> None:
 
 
 def test_every_page_is_held_here() -> None:
-    held = {"add-a-gate-rule", "add-a-policy-rule"}
+    held = {"add-a-gate-rule", "add-a-policy-rule", "add-an-environment"}
     assert {page.stem for page in PAGES.glob("*.md")} == held
 
 
@@ -105,3 +105,33 @@ def test_a_policy_rule_is_one_file_of_code(with_policy_rule: Path) -> None:
 def test_the_new_policy_rule_is_in_the_documents_and_keeps_its_cases(with_policy_rule: Path) -> None:
     assert "`rds-copies-tags`" in (with_policy_rule / "docs" / "policy.md").read_text(encoding="utf-8")
     passes(with_policy_rule, "tests/policy/test_policy_rules.py", "tests/policy/test_policy_document.py")
+
+
+@pytest.fixture(scope="module")
+def with_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return changed_copy("add-an-environment", tmp_path_factory.mktemp("environment"))
+
+
+def test_an_environment_is_two_files_of_code_and_no_test(with_environment: Path) -> None:
+    assert code_files("add-an-environment") == ["stacks/uat.py", "stacks/bootstrap.py"]
+    assert [path for path in changed_files("add-an-environment") if path.startswith("tests/")] == []
+    keeps_the_style(with_environment, "add-an-environment")
+
+
+def test_the_new_environment_is_built_and_delivered_as_the_others_are(with_environment: Path) -> None:
+    passes(
+        with_environment,
+        "tests/infra/test_infra_settings.py",
+        "tests/infra/test_infra_stacks.py",
+        "tests/infra/test_bootstrap.py",
+        "tests/docs/test_structure.py",
+        "tests/operations/test_init.py::test_the_wheel_ships_what_a_checkout_has",
+        "tests/policy/test_policy_levels.py",
+    )
+
+
+def test_a_forgotten_step_of_a_new_environment_is_found(tmp_path: Path) -> None:
+    copy = changed_copy("add-an-environment", tmp_path)
+    shutil.copy(ROOT / "stacks" / "bootstrap.py", copy / "stacks" / "bootstrap.py")
+    with pytest.raises(AssertionError, match="test_its_environments_are_those_of_gitops_yaml"):
+        passes(copy, "tests/infra/test_bootstrap.py")
