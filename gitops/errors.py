@@ -125,7 +125,7 @@ class StepFailure:
         at = f", at {', '.join(self.paths)}" if self.paths else ""
         where = f", at {self.place}" if self.place else ""
         which = f" {self.policy}" if self.policy else ""
-        # A name may contain `::` itself: it is all of the URN after the type.
+        # As `name_in` of gitops/model/urn.py, which may not be imported here: the toolchain's errors need no model.
         name = self.urn.split("::", 3)[-1]
         subject = " ".join(part for part in (self.operation, self.type, name) if part) or "the run"
         return f"{subject} {self.kind.value}{which}{at}{where}"

@@ -2,6 +2,12 @@
 
 import re
 
+DEFAULT_LEASE, SHORTEST_LEASE, LONGEST_LEASE = 120, 3, 86_400
+"""Seconds that a silent holder keeps a stack: where gitops.yaml says nothing, and what it may say.
+
+A shorter lease cannot be kept alive over a network; a killed run must not hold its stacks for more than a day.
+"""
+
 _DURATION = re.compile(r"(\d+)(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

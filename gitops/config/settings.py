@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from gitops.config import gate
-from gitops.config.durations import seconds
+from gitops.config.durations import DEFAULT_LEASE, LONGEST_LEASE, SHORTEST_LEASE, duration, seconds
 from gitops.config.gate import Approvals, Expression, Gate, RawApprovals, RawGate
 from gitops.config.review_stacks import RawReviewStacks, ReviewStacks, problems_of_review_stacks, review_stacks_of
 from gitops.errors import ConfigError, UsageError
@@ -22,7 +22,6 @@ __all__ = ["FILE", "LEDGER_BRANCH", "Config", "Environment", "parse"]
 FILE = "gitops.yaml"
 # Fixed: a branch that gitops.yaml could name would let a change choose another, empty ledger to be judged by.
 LEDGER_BRANCH = "gitops/ledger"
-_LONGEST_LEASE = 86400
 _MOST_RUNNERS = 256  # what a matrix of GitHub Actions may have
 _ONE_APPROVAL, _NO_RULES = Approvals(), Gate()
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
@@ -62,7 +61,7 @@ class Config:
 
     environments: tuple[Environment, ...]
     ledger_signers: str = ""
-    lease_seconds: int = 120
+    lease_seconds: int = DEFAULT_LEASE
     packs: Mapping[str, int | None] = field(default_factory=dict)
     preview_runners: int = 20
     apply_runners: int = 1
@@ -108,7 +107,7 @@ class Config:
 
 
 class _RawLease(msgspec.Struct, forbid_unknown_fields=True):
-    duration: str = "2m"
+    duration: str = duration(DEFAULT_LEASE)
 
 
 class _RawLedger(msgspec.Struct, forbid_unknown_fields=True):
@@ -187,9 +186,9 @@ def _problems(raw: _RawConfig) -> Iterator[tuple[str, str]]:
     lease = seconds(raw.lease.duration)
     if lease is None:
         yield "lease.duration", f"{raw.lease.duration!r} is not a duration such as 90s, 2m or 1h"
-    elif lease < 3:
-        yield "lease.duration", "a lease shorter than 3s cannot be kept alive over a network"
-    elif lease > _LONGEST_LEASE:
+    elif lease < SHORTEST_LEASE:
+        yield "lease.duration", f"a lease shorter than {SHORTEST_LEASE}s cannot be kept alive over a network"
+    elif lease > LONGEST_LEASE:
         yield "lease.duration", "a killed run would hold its stacks for more than a day"
     for key, count in (("preview", raw.runners.preview), ("apply", raw.runners.apply)):
         if not 1 <= count <= _MOST_RUNNERS:

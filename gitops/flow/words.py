@@ -12,6 +12,7 @@ from datetime import datetime
 from gitops.model import (
     ResourceChange,
 )
+from gitops.model.urn import Urn
 
 DIGEST_LENGTH = 12
 """Shown characters of a digest or commit: 48 bits, enough to tell two apart and to find either in the ledger."""
@@ -97,10 +98,8 @@ def resource(change: ResourceChange) -> str:
 
 def resource_of(urn: str) -> str:
     """A resource by type and logical name when only its URN is known."""
-    parts = urn.split("::", 3)
-    if len(parts) < 4:
-        return clip(urn)
-    return f"{resource_type(parts[2].rsplit('$', 1)[-1])} {clip(parts[3])}"
+    parsed = Urn.parse(urn)
+    return f"{resource_type(parsed.type)} {clip(parsed.name)}" if parsed else clip(urn)
 
 
 _BACKTICKS = re.compile(r"`+")

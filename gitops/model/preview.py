@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from gitops.model.policy import Evaluation, PolicyFinding, PolicyPack
+from gitops.model.urn import name_in
 
 
 class Operation(StrEnum):
@@ -88,8 +89,8 @@ class ResourceChange:
 
     @property
     def name(self) -> str:
-        """The logical name: all of the URN after its type, since a name may contain `::` itself."""
-        return self.urn.split("::", 3)[-1]
+        """The logical name."""
+        return name_in(self.urn)
 
 
 class Severity(StrEnum):

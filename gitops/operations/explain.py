@@ -8,11 +8,10 @@ from gitops.config.settings import FILE, Config, Environment, parse
 from gitops.context import Context, require_environment
 from gitops.errors import ConfigError, UsageError
 from gitops.flow import words
-from gitops.flow.gate.judgement import Evidence
-from gitops.flow.impact.discovery import take_snapshot
+from gitops.flow.gate.case import Case
 from gitops.model import Outcome, Stack, Verdict
 from gitops.operations.judging import Judge, must_be_readable
-from gitops.operations.program import fetched, named, newest, standing_release
+from gitops.operations.program import fetched, named, newest, stacks_at, standing_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Explanation:
 
     environment: str
     commit: str
-    verdicts: Mapping[Stack, tuple[Verdict, Evidence]]
+    verdicts: Mapping[Stack, tuple[Verdict, Case]]
     applied: tuple[Stack, ...] = ()
 
     @property
@@ -53,7 +52,7 @@ def explain(context: Context, request: Request) -> Explanation:
     settings, environment, commit, shown = _target(context, request)
     judge = Judge(context, settings, environment, commit, shown)
     history = context.ledger().history()
-    held = settings.stacks_of(environment, take_snapshot(context.repository, commit).stacks)
+    held = stacks_at(context, environment.name, commit)
     wanted = [
         stack
         for stack in named(held, request.stacks)

@@ -14,8 +14,8 @@ from gitops.config.settings import FILE, Config, Environment
 from gitops.context import Context
 from gitops.errors import ConfigError
 from gitops.flow.gate import approvals, destroys, expressions, judgement
-from gitops.flow.gate.destroys import Remarks
-from gitops.flow.gate.judgement import Evidence, RuleSet, Situation
+from gitops.flow.gate.case import Case, Remarks
+from gitops.flow.gate.rules import RuleSet
 from gitops.flow.impact.discovery import Snapshot, take_snapshot
 from gitops.flow.plans.plan import unknowns
 from gitops.model import History, Inputs, Plan, PolicyPack, PullRequest, Query, Record, RecordKind, Stack, Verdict
@@ -78,26 +78,25 @@ class Judge:
         """What can be said before the commit's program runs. Raises CodeHostFailed."""
         return self.foreseen(stack, history)[0]
 
-    def foreseen(self, stack: Stack, history: History) -> tuple[Verdict, Evidence]:
+    def foreseen(self, stack: Stack, history: History) -> tuple[Verdict, Case]:
         """The same, with what it was decided by."""
         sets = self._sets(stack, history)
         # Once for all stacks: nothing has taken time yet.
         self._asked = self._asked or [self._pull_request(history)]
-        situation = self._situation(stack, history, sets, self._asked[0])
-        evidence = judgement.gather(None, situation, history)
-        if evidence.approved and unknowns(evidence.approved):
-            evidence = judgement.gather(None, replace(situation, program=self._program(stack)), history)
-        return judgement.foresee(sets, evidence), evidence
+        case = judgement.gather(None, self._case(stack, history, sets, self._asked[0]), history)
+        if case.approved and unknowns(case.approved):
+            case = judgement.gather(None, replace(case, program=self._program(stack)), history)
+        return judgement.foresee(sets, case), case
 
-    def decide(self, fresh: Plan, history: History, resumed: bool) -> tuple[Verdict, Evidence]:
+    def decide(self, fresh: Plan, history: History, resumed: bool) -> tuple[Verdict, Case]:
         """The verdict on a fresh plan, and what it was decided by. Raises CodeHostFailed.
 
         The host is asked anew: previews take minutes, in which an approval can be taken back.
         """
         sets = self._sets(fresh.stack, history)
-        situation = replace(self._situation(fresh.stack, history, sets, self._pull_request(history)), resumed=resumed)
-        evidence = judgement.gather(fresh, situation, history)
-        return judgement.decide(sets, fresh, evidence), evidence
+        facts = replace(self._case(fresh.stack, history, sets, self._pull_request(history)), resumed=resumed)
+        case = judgement.gather(fresh, facts, history)
+        return judgement.decide(sets, case), case
 
     def may_break_glass(self) -> tuple[str, ...]:
         """Who may apply past this gate: those whom the commit and every release before it name.
@@ -145,9 +144,8 @@ class Judge:
 
     # --- facts ----------------------------------------------------------------------------------
 
-    def _situation(
-        self, stack: Stack, history: History, sets: tuple[RuleSet, ...], request: PullRequest | None
-    ) -> Situation:
+    def _case(self, stack: Stack, history: History, sets: tuple[RuleSet, ...], request: PullRequest | None) -> Case:
+        """Every fact that Git, the code host and the ledger have, but for the plans and who approved them."""
         environments = [one.environment for one in sets]
         into = self._environment.branch if self._shown is not None else ""
         earlier = unreleased.find(self._context, history.release(stack), self._commit, into)
@@ -160,7 +158,7 @@ class Judge:
         if request and any(map(_asks_for_files, environments)):
             files = host.files(request.number)
             files = earlier.files(files) if earlier else files
-        return Situation(
+        return Case(
             stack=stack,
             commit=self._commit,
             pull_request=request,

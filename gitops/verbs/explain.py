@@ -26,11 +26,11 @@ def as_document(found: Explanation) -> dict[str, object]:
         "stacks": [
             {
                 "stack": stack.label,
-                "plan_digest": evidence.approved.plan_digest if evidence.approved else None,
+                "plan_digest": case.approved.plan_digest if case.approved else None,
                 "outcome": verdict.outcome.value,
                 "rules": values.pack(verdict.rules),
             }
-            for stack, (verdict, evidence) in found.verdicts.items()
+            for stack, (verdict, case) in found.verdicts.items()
         ],
         "applied": [stack.label for stack in found.applied],
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gitops.flow import words
 from gitops.model import Annotation, AnnotationLevel, Plan, PolicyFinding, PolicyLevel, Review, StackReview
+from gitops.model.urn import name_in
 from gitops.views import wording
 
 MOST = 200
@@ -37,7 +38,7 @@ class Places:
 
     def of_resource(self, urn: str) -> Place | None:
         """The one line that has the resource's name."""
-        return self.named.get(urn.rsplit("::", 1)[-1])
+        return self.named.get(name_in(urn))
 
     def of_reason(self, review: StackReview) -> Place | None:
         """The first of the changed lines that are a reason for the stack."""

@@ -107,7 +107,7 @@ def difference(old: PropertyValue, new: PropertyValue, path: str) -> Iterator[Pr
     items, so that one inserted item is one difference."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
-            below = _child(path, key)
+            below = values.join(path, key)
             if key not in new:
                 yield PropertyChange(below, PropertyKind.DELETE, old=old[key])
             elif key not in old:
@@ -128,11 +128,11 @@ def _list_difference(old: list[PropertyValue], new: list[PropertyValue], path: s
             continue
         pairs = min(left_end - left, right_end - right)
         for offset in range(pairs):
-            yield from difference(old[left + offset], new[right + offset], f"{path}[{right + offset}]")
+            yield from difference(old[left + offset], new[right + offset], values.join(path, right + offset))
         for index in range(left + pairs, left_end):
-            yield PropertyChange(f"{path}[{index}]", PropertyKind.DELETE, old=old[index])
+            yield PropertyChange(values.join(path, index), PropertyKind.DELETE, old=old[index])
         for index in range(right + pairs, right_end):
-            yield PropertyChange(f"{path}[{index}]", PropertyKind.ADD, new=new[index])
+            yield PropertyChange(values.join(path, index), PropertyKind.ADD, new=new[index])
 
 
 def _key(item: PropertyValue) -> str:
@@ -205,10 +205,9 @@ def _whole(mark: Mark, path: str, value: PropertyValue, forces: bool) -> Iterato
     if not isinstance(value, dict | list) or not value or (len(one_line) <= _INLINE_LIMIT and not multi_line):
         yield Line(mark, f"{_path(path)}: {one_line}", forces=forces)
         return
-    children = value.items() if isinstance(value, dict) else enumerate(value)
+    children: Iterable[tuple[str | int, PropertyValue]] = value.items() if isinstance(value, dict) else enumerate(value)
     for key, child in children:
-        below = _child(path, key) if isinstance(key, str) else f"{path}[{key}]"
-        yield from _whole(mark, below, child, forces)
+        yield from _whole(mark, values.join(path, key), child, forces)
 
 
 def _text_difference(path: str, old: str, new: str, forces: bool) -> Iterator[Line]:
@@ -273,12 +272,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _short_inline(value: PropertyValue) -> str:
     text = inline(value)
     return text if len(text) <= 2 * _VALUE_LIMIT else f"{text[: 2 * _VALUE_LIMIT]}{_rest(text)}"
-
-
-def _child(path: str, key: str) -> str:
-    if key.replace("_", "a").replace("-", "a").isalnum():
-        return f"{path}.{key}" if path else key
-    return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
 
 
 def _path(path: str) -> str:

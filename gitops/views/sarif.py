@@ -7,6 +7,7 @@ from urllib.parse import quote
 from gitops.flow.compliance.controls import Compliance, Control, ControlState, Finding
 from gitops.flow.plans import values
 from gitops.model import Plan, PolicyFinding, PolicyLevel, Review, StackReview
+from gitops.model.urn import name_in
 from gitops.views.annotations import Places
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -82,7 +83,7 @@ def _finding(rule: str, finding: PolicyFinding, stack: str, physical: dict[str, 
 
 
 def _logical(about: str) -> dict[str, str]:
-    return {"fullyQualifiedName": about, "name": about.rsplit("::", 1)[-1], "kind": "resource"}
+    return {"fullyQualifiedName": about, "name": name_in(about), "kind": "resource"}
 
 
 def _run(one: Compliance, pack: str, version: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gitops.config.settings import parse
 from gitops.sandbox.backend import with_values
 from tests.support.programs import Project, clone, everything, program, standing
 from tests.support.sandbox import Sandbox
@@ -16,7 +17,8 @@ from tests.support.sandbox import Sandbox
 pytestmark = pytest.mark.engine
 
 # With its branch, in promotion order.
-ENVIRONMENTS = {"dev": "main", "staging": "staging", "prod": "prod"}
+SETTINGS = Path(__file__).parents[2] / "gitops.yaml"
+ENVIRONMENTS = {one.name: one.branch for one in parse(SETTINGS.read_bytes()).environments}
 ANOTHER_REGION = {"AWS_REGION": "us-east-2", "AWS_DEFAULT_REGION": "us-east-2"}
 DIGESTS = re.compile(r"plan [0-9a-f]{12}  inputs [0-9a-f]{12}  commit [0-9a-f]{12}")
 BLOCK = re.compile(r"    [-+~] +\w+ ")

@@ -10,7 +10,6 @@ import yaml
 
 from gitops.adapters.pulumi import deployments
 from gitops.errors import EngineFailed, FreeText
-from gitops.flow.plans import plan as plans
 from gitops.model import (
     CutOff,
     Drift,
@@ -25,6 +24,7 @@ from gitops.model import (
     Stack,
     StartState,
 )
+from gitops.model.urn import STACK_TYPE
 from gitops.ports import Preview, RunnablePack, SavedPlan, Upstream
 from tests.fakes import policies
 
@@ -221,8 +221,8 @@ class FakeEngine:
 def outputs_moving(stack: str, outputs: Mapping[str, Any]) -> tuple[ResourceChange, ...]:
     """The change of a stack whose outputs become these."""
     properties = tuple(PropertyChange(f"outputs.{name}", PropertyKind.ADD, None, new) for name, new in outputs.items())
-    urn = f"urn:pulumi:{stack}::shop::{plans.STACK_TYPE}::shop-{stack}"
-    return (ResourceChange(urn, plans.STACK_TYPE, Operation.UPDATE, "", properties),) if properties else ()
+    urn = f"urn:pulumi:{stack}::shop::{STACK_TYPE}::shop-{stack}"
+    return (ResourceChange(urn, STACK_TYPE, Operation.UPDATE, "", properties),) if properties else ()
 
 
 def wanted_in(folder: Path, stack: str) -> Sizes:

@@ -7,7 +7,7 @@ import pytest
 from gitops.errors import Refused, RemoteUnreachable
 from gitops.flow import chatops as commands
 from gitops.flow.chatops import Answer, Misunderstood, Verb
-from gitops.flow.gate.judgement import Evidence, Situation
+from gitops.flow.gate.case import Case
 from gitops.model import Comment, Ending, Outcome, RuleResult, Stack, Verdict
 from gitops.views.markdown import chatops
 from tests.flow.gate.judged import destroyed
@@ -27,9 +27,9 @@ def comment(body: str, by: str = "grace") -> Comment:
 
 def explained(*rules: RuleResult, stacks: int = 1) -> str:
     """The gate's answer for so many stacks with these rules."""
-    evidence = Evidence(Situation(DEV, HEAD, None, NOW), destroyed(1))
+    case = Case(DEV, HEAD, None, NOW, approved=destroyed(1))
     names = (Stack("shop", f"dev-{number}" if number else "dev") for number in range(stacks))
-    return chatops.gate("dev", HEAD, dict.fromkeys(names, (Verdict(rules), evidence)))
+    return chatops.gate("dev", HEAD, dict.fromkeys(names, (Verdict(rules), case)))
 
 
 def misunderstood(body: str) -> Answer:

@@ -7,7 +7,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENTS = ("dev", "staging", "prod")
+ENVIRONMENTS: tuple[str, ...] = tuple(
+    one["name"] for one in yaml.safe_load((ROOT / "gitops.yaml").read_text(encoding="utf-8"))["environments"]
+)
+"""The names in gitops.yaml, in promotion order."""
 
 
 def declared() -> dict[str, dict[str, Any]]:

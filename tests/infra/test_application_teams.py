@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.configuration import ROOT
+from tests.infra.configuration import ENVIRONMENTS, ROOT
 
 DOCUMENT = (ROOT / "docs" / "application-teams.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -25,7 +25,7 @@ DIFFS = {
     for title, text in SECTIONS.items()
     if (blocks := re.findall(r"^```diff\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 }
-PROGRAM = ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml", "Pulumi.staging.yaml")
+PROGRAM = ("__main__.py", "gitops.yaml", "Pulumi.yaml", *(f"Pulumi.{one}.yaml" for one in ENVIRONMENTS))
 RECORDER = ("configuration.py", "recorded_as_json.py", "recording.py")
 TOKEN = "a-token-of-the-tests"
 NEW: Mapping[str, frozenset[str]] = {

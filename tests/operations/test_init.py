@@ -309,5 +309,5 @@ def test_a_folder_that_is_not_empty_is_refused(folder: Path) -> None:
 def test_the_wheel_ships_what_a_checkout_has() -> None:
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     included = {source: target for source, target in built["force-include"].items() if source != "toolchain"}
-    assert included == {path: f"gitops/shipped/{path}" for path in (shipped.WORKFLOWS, *shipped.EXAMPLE)}
+    assert included == {path: f"gitops/shipped/{path}" for path in (shipped.WORKFLOWS, *shipped.example())}
     assert all((ROOT / path).exists() for path in included)

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gitops.flow.gate.case import Case
+from gitops.flow.gate.expressions import Answer, answer, leaf_changes
 from gitops.flow.words import visible
 from gitops.model import Operation, PropertyChange, PropertyKind, SecretValue, UnknownValue
 from gitops.views import properties
 from gitops.views.properties import Mark
-from tests.support.plans import change, update
+from tests.support.plans import DEV, HEAD, NOW, change, plan, update
 
 
 def shown(*items: PropertyChange, operation: Operation = Operation.UPDATE) -> list[str]:
@@ -29,6 +31,7 @@ def shown(*items: PropertyChange, operation: Operation = Operation.UPDATE) -> li
         ("a", UnknownValue(), ['~ p: "a" → (known after the apply)']),
         ({"a": 1, "b": {"c": 2, "d": 3}}, {"a": 1, "b": {"c": 4, "d": 3}}, ["~ p.b.c: 2 → 4"]),
         ({"a.b": 1}, {}, ['- p["a.b"]: 1']),
+        ({"443": 1, "é": 1}, {"443": 2}, ['~ p["443"]: 1 → 2', '- p["é"]: 1']),
         (["a", "b", "c"], ["b", "c"], ['- p[0]: "a"']),
         (["a", "b"], ["a", "x", "b"], ['+ p[1]: "x"']),
         ([{"n": 1}, {"n": 2}], [{"n": 1}, {"n": 3}], ["~ p[1].n: 2 → 3"]),
@@ -51,6 +54,19 @@ def shown(*items: PropertyChange, operation: Operation = Operation.UPDATE) -> li
 )
 def test_the_smallest_difference_is_shown(old: Any, new: Any, expected: list[str]) -> None:
     assert shown(update("p", old, new)) == expected
+
+
+@pytest.mark.parametrize(
+    "key", ["443", "a.b", "é", "-x", "plain", 'quoted "part"', "a\\b", "_internal", "$ref", "with-dash"]
+)
+def test_a_path_that_is_copied_from_a_review_matches_in_a_rule(key: str) -> None:
+    data = update("data", {key: [{"to": 1}]}, {key: [{"to": 2}]})
+    [line] = shown(data)
+    path = line.removeprefix("~ ").partition(": ")[0]
+    assert [leaf.path for leaf in leaf_changes(data)] == [path]
+    rule = f"plan.changes.all(c, c.properties.exists(p, p.path == {json.dumps(path, ensure_ascii=False)}))"
+    case = Case(DEV, HEAD, None, NOW, plan=plan(change(Operation.UPDATE, "t:m:T", "n", data)))
+    assert answer(rule, case) == Answer(True)
 
 
 def test_what_forces_a_replacement_comes_first() -> None:

@@ -10,13 +10,14 @@ from typing import Any
 from gitops.adapters.pulumi import options, property_values
 from gitops.flow.plans import values
 from gitops.flow.plans.downstream import REFERENCE_TYPE
-from gitops.flow.plans.plan import STACK_TYPE, old_copy_of, state_digest
+from gitops.flow.plans.plan import old_copy_of, state_digest
 from gitops.model import (
     PropertyValue,
     Stack,
     StartState,
     UnknownValue,
 )
+from gitops.model.urn import STACK_TYPE, Urn
 
 _VALUES = frozenset({"inputs", "outputs"})
 _DEFAULTS: tuple[Any, ...] = (None, False, "", [], {})
@@ -186,7 +187,7 @@ def referenced(deployment: Mapping[str, Any]) -> frozenset[str]:
 def outputs_only(stack: Stack, outputs: Mapping[str, Any], provider: Mapping[str, Any] | None) -> dict[str, Any]:
     """A deployment document of a stack that has these outputs and nothing else; `provider` decrypts their secrets."""
     root = {
-        "urn": f"urn:pulumi:{stack.name}::{stack.project}::{STACK_TYPE}::{stack.project}-{stack.name}",
+        "urn": str(Urn(stack.name, stack.project, (), STACK_TYPE, f"{stack.project}-{stack.name}")),
         "custom": False,
         "type": STACK_TYPE,
         "outputs": dict(outputs),

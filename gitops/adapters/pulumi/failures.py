@@ -13,8 +13,8 @@ from typing import Any
 
 from gitops.adapters.pulumi.deployments import resources_of
 from gitops.errors import FailureKind, StepFailure
-from gitops.flow.plans.plan import STACK_TYPE
 from gitops.model import Diagnostic, PolicyFinding, PolicyLevel, Severity
+from gitops.model.urn import STACK_TYPE, type_in
 
 _OPERATION_FAILED = "the operation failed"
 """The message of the diagnostic that stands for the engine's own event of a failed operation."""
@@ -163,8 +163,8 @@ def hint(failures: Iterable[StepFailure]) -> str:
 
 def _of_diagnostic(diagnostic: Diagnostic, around: Surroundings) -> StepFailure:
     text, urn = diagnostic.message, diagnostic.urn
-    of_stack = f"::{STACK_TYPE}::" in urn
-    kind, operation = around.operations.get(urn, (_type_in(urn), ""))
+    of_stack = type_in(urn) == STACK_TYPE
+    kind, operation = around.operations.get(urn, (type_in(urn), ""))
     made = StepFailure(kind_of(text), "" if of_stack else urn, "" if of_stack else kind, "" if of_stack else operation)
     if made.kind is FailureKind.DEVIATES:
         return replace(made, paths=_paths(text, around.properties.get(urn, ())))
@@ -172,12 +172,6 @@ def _of_diagnostic(diagnostic: Diagnostic, around: Surroundings) -> StepFailure:
         known = FailureKind.PROGRAM if made.kind is not FailureKind.CONFIG else made.kind
         return replace(made, kind=known, place=_place(text, around.file_of))
     return made
-
-
-def _type_in(urn: str) -> str:
-    """The type of the resource itself: a URN has those of its parents before it."""
-    parts = urn.split("::", 3)
-    return parts[2].rpartition("$")[2] if len(parts) > 3 else ""
 
 
 def _paths(text: str, names: Collection[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gitops.adapters.pulumi.deployments import resources_of
 from gitops.model import ResourceGraph, ResourceNode
+from gitops.model.urn import name_in, provider_of
 
 
 def read(deployment: Mapping[str, Any], saved_plan: Mapping[str, Any]) -> ResourceGraph:
@@ -29,6 +30,6 @@ def _node(urn: str, resource: Mapping[str, Any]) -> ResourceNode:
 
 def _provider(reference: str) -> Iterable[str]:
     """The URN in a reference `<urn>::<id>`; none for the default provider, which the program does not speak of."""
-    urn, _, _ = reference.rpartition("::")
-    name = urn.rpartition("::")[2]
+    urn, _ = provider_of(reference)
+    name = name_in(urn)
     return (urn,) if urn and name != "default" and not name.startswith("default_") else ()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from gitops.adapters.pulumi import property_values, steps
 from gitops.adapters.pulumi.steps import Background
 from gitops.flow.plans import values
-from gitops.flow.plans.plan import STACK_TYPE
 from gitops.model import (
     Diagnostic,
     Drift,
@@ -22,6 +21,7 @@ from gitops.model import (
     ResourceStep,
     Severity,
 )
+from gitops.model.urn import STACK_TYPE, name_in
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
@@ -239,5 +239,5 @@ def step_of(event: Mapping[str, Any]) -> ResourceStep | None:
 
 def sentence(diagnostic: Diagnostic) -> str:
     """A diagnostic in one line or more: the resource's name first, where it is about one."""
-    name = diagnostic.urn.rsplit("::", 1)[-1]
+    name = name_in(diagnostic.urn)
     return f"{name}: {diagnostic.message}" if name else diagnostic.message

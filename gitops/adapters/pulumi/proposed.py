@@ -17,8 +17,8 @@ from gitops.adapters.pulumi import deployments, partly_known
 from gitops.adapters.pulumi.process import PulumiProcess
 from gitops.adapters.pulumi.settings_files import stack_settings
 from gitops.adapters.system import scratch
-from gitops.flow.plans.plan import STACK_TYPE
 from gitops.model import Stack
+from gitops.model.urn import STACK_TYPE, type_in
 from gitops.ports import Upstream
 
 Export = Callable[[Path, str], Mapping[str, Any]]
@@ -55,7 +55,7 @@ def backend(
 def outputs_in_plan(saved_plan: Mapping[str, Any]) -> Mapping[str, Any]:
     """The stack's outputs after the apply by a saved Pulumi plan: secrets encrypted, unknowns as the engine's marks."""
     for urn, resource in (saved_plan.get("resourcePlans") or {}).items():
-        if urn.split("::")[2:3] == [STACK_TYPE]:
+        if type_in(urn) == STACK_TYPE:
             return dict(resource.get("state") or {})
     return {}
 

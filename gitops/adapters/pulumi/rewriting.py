@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from gitops.adapters.pulumi import property_values
 from gitops.adapters.pulumi.deployments import content_of, resources_of
 from gitops.flow.plans import values
-from gitops.flow.plans.plan import STACK_TYPE
 from gitops.model import SecretValue
+from gitops.model.urn import STACK_TYPE
 
 if TYPE_CHECKING:
     from pulumi.automation.events import EngineEvent, StepEventMetadata

@@ -10,11 +10,11 @@ from gitops.errors import EngineFailed
 from gitops.flow.plans import values
 from gitops.flow.plans.deviations import OLD_COPY
 from gitops.model import Drift, Operation, PropertyChange, PropertyKind, PropertyValue, ResourceChange, SecretValue
+from gitops.model.urn import PROVIDER_TYPE, name_in, provider_of, type_in
 
 if TYPE_CHECKING:
     from pulumi.automation.events import StepEventMetadata, StepEventStateMetadata
 
-PROVIDER_TYPE = "pulumi:providers:"
 # The engine's step names (sdk/go/common/apitype/updates.go, `OpType`).
 _OPERATIONS = {
     "create": Operation.CREATE,
@@ -107,7 +107,7 @@ def _inputs(step: "StepEventMetadata", operation: Operation, background: Backgro
     if operation is Operation.CREATE:
         old = {}
     if operation in (Operation.CREATE, Operation.REPLACE):
-        new = _without_chosen_names(new, step.urn.rsplit("::", 1)[-1], given)
+        new = _without_chosen_names(new, name_in(step.urn), given)
     # After a run that was cut short, the state does not name all that was given before.
     before = background.given_before.get(step.old.urn or step.urn) if step.old else None
     given_before = before if before is None or given is None else before | given
@@ -303,7 +303,7 @@ def provider_label(reference: str, providers: Mapping[str, str]) -> str:
     """`aws 7.21.0 (main)` for a provider reference `<urn>::<id>`; the id is left out, it is new for each new stack."""
     if not reference:
         return ""
-    urn = reference.rsplit("::", 1)[0]
-    name = urn.rsplit("::", 1)[-1]
-    package = urn.split("::")[2].split("$")[-1].removeprefix(PROVIDER_TYPE) if urn.count("::") >= 3 else reference
-    return f"{providers.get(urn, package)} ({name})"
+    urn, id_ = provider_of(reference)
+    urn = urn or id_
+    package = type_in(urn).removeprefix(PROVIDER_TYPE) or reference
+    return f"{providers.get(urn, package)} ({name_in(urn)})"

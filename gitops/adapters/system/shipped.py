@@ -7,15 +7,12 @@ from pathlib import Path
 import git
 
 from gitops.adapters.codehost.github.client import repository_of
-from gitops.config.settings import FILE
+from gitops.config.settings import FILE, parse
 
 DISTRIBUTION = "gitops-pulumi"
 WORKFLOWS = ".github/workflows"
-EXAMPLE = (
+_EXAMPLE = (
     ".gitignore",
-    "Pulumi.dev.yaml",
-    "Pulumi.prod.yaml",
-    "Pulumi.staging.yaml",
     "Pulumi.yaml",
     "__main__.py",
     "bootstrap",
@@ -24,7 +21,6 @@ EXAMPLE = (
     "policy",
     "stacks",
 )
-"""Paths of the example; with the workflows, the wheel has them in `gitops/shipped` (pyproject.toml)."""
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -33,6 +29,12 @@ def root() -> Path:
     """The folder that holds them: inside the package when it came from a wheel, around it in a checkout."""
     inside = _PACKAGE / "shipped"
     return inside if inside.is_dir() else _PACKAGE.parent
+
+
+def example() -> tuple[str, ...]:
+    """Paths of the example; with the workflows, the wheel has them in `gitops/shipped` (pyproject.toml)."""
+    environments = parse((root() / FILE).read_bytes()).environments
+    return (*_EXAMPLE, *(f"Pulumi.{one.name}.yaml" for one in environments))
 
 
 def workflow_files() -> dict[str, bytes]:
@@ -44,7 +46,7 @@ def workflow_files() -> dict[str, bytes]:
 def example_files() -> dict[str, Path]:
     """The files of the example: path → where it lies."""
     found: dict[str, Path] = {}
-    for name in EXAMPLE:
+    for name in example():
         place = root() / name
         for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if file.is_file() and "__pycache__" not in file.parts:

@@ -4,24 +4,16 @@ The ledger's record only points at the comment. Who gave it, when, and what it s
 a record that somebody else appended approves nothing, and taking the comment back takes the approval back.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gitops.config.gate import Approvals
 from gitops.flow.chatops import Command, Verb, parse
 from gitops.flow.gate import approvals
-from gitops.flow.gate.rules import Case
+from gitops.flow.gate.case import Case, Remarks
 from gitops.flow.words import listed, short
 from gitops.model import Comment, History, Outcome, Plan, Query, Record, RecordKind, RuleResult, Stack
 from gitops.model.record_bodies import DestroyApproved
-
-
-@dataclass(frozen=True, slots=True)
-class Remarks:
-    """The comments that records point at, by id, as the code host has them now, and those who may write."""
-
-    comments: Mapping[int, Comment] = field(default_factory=dict)
-    writers: frozenset[str] = frozenset()
 
 
 def given(history: History, stack: Stack, number: int) -> Iterator[tuple[int, Record]]:
@@ -78,7 +70,7 @@ def excused(result: RuleResult, wanted: Approvals, case: Case) -> RuleResult:
 
 def _missing(approvers: Sequence[str], wanted: Approvals, case: Case) -> list[str]:
     """Whose approval is wanted still, in words. Whoever has no account may be one of the approvers."""
-    strangers = len(case.request.strangers) if case.request else 0
+    strangers = len(case.pull_request.strangers) if case.pull_request else 0
     missing = []
     for one in wanted.owners:
         allowed = approvals.people(one, case.teams)

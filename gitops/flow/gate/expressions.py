@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gitops.flow import words
+from gitops.flow.gate.case import Case, in_cel
 from gitops.flow.plans import values
 from gitops.model import (
     Inputs,
@@ -34,22 +35,13 @@ from gitops.model import (
     StartState,
     UnknownValue,
 )
+from gitops.model.urn import Urn
 
 if TYPE_CHECKING:  # importing cel-python takes 0.2 s
     from gitops.flow.gate.cel import Program
 
 BUDGET = 1_000_000
 """Steps of one evaluation; see docs/gate.md for what that is in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What expressions are about: a plan, its pull request with the paths that it changes (None: unknown), the time."""
-
-    plan: Plan
-    pull_request: PullRequest | None
-    files: tuple[str, ...] | None
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +52,17 @@ class Answer:
     problem: str = ""
 
 
-def answer(text: str, facts: Facts) -> Answer:
+def answer(text: str, case: Case) -> Answer:
     """What the expression comes to; of a plan with an operation that nobody knows, nothing can be said."""
     from gitops.flow.gate.cel import ExpressionFailed
 
-    unheard = [change for change in facts.plan.changes if change.operation is Operation.UNKNOWN]
+    if case.plan is None:
+        return Answer(False, "there is no plan")
+    unheard = [change for change in case.plan.changes if change.operation is Operation.UNKNOWN]
     if unheard:
         return Answer(False, f"this release does not know what is done to {words.resource(unheard[0])}")
     try:
-        return Answer(_compiled(text).evaluate(_document(facts), BUDGET))
+        return Answer(_compiled(text).evaluate(_document(case), BUDGET))
     except ExpressionFailed as error:
         return Answer(False, str(error))
 
@@ -97,36 +91,54 @@ def _compiled(text: str) -> "Program":
     return Program(text)
 
 
-def _document(facts: Facts) -> dict[str, Any]:
+def _document(case: Case) -> dict[str, Any]:
+    """The variables of expressions: the fields of the case that have a name in CEL."""
+    objects = {"plan": _plan(case.plan), "pull_request": _pull_request(case.pull_request)}
+    variables: dict[str, Any] = {}
+    for name, mark in in_cel().items():
+        variable, _, member = mark.name.partition(".")
+        if member:
+            objects[variable][member] = _fact(getattr(case, name), mark.unknown)
+        elif variable not in objects:
+            variables[variable] = _fact(getattr(case, name), mark.unknown)
+    return {**{name: _fields(name, **members) for name, members in objects.items()}, **variables}
+
+
+def _fact(value: Any, unknown: str) -> Any:
+    """A fact as CEL has it. One that is not known raises no error before an expression reads it."""
     from celpy.celtypes import TimestampType
 
-    from gitops.flow.gate.cel import unreadable
+    from gitops.flow.gate.cel import unreadable, value_of
 
-    plan, request = facts.plan, facts.pull_request
+    if value is None:
+        return unreadable(unknown)
+    return TimestampType(value) if isinstance(value, datetime) else value_of(value)
+
+
+def _plan(plan: Plan | None) -> dict[str, Any]:
+    if plan is None:
+        return {}
     counts = Counter(change.operation for change in plan.changes)
     return {
-        "plan": _fields(
-            "plan",
-            stack=plan.stack.name,
-            project=plan.stack.project,
-            environment=plan.environment,
-            creates=counts[Operation.CREATE],
-            updates=counts[Operation.UPDATE],
-            replaces=counts[Operation.REPLACE],
-            deletes=counts[Operation.DELETE],
-            imports=counts[Operation.IMPORT],
-            unchanged=plan.unchanged,
-            changes=lambda: _list(map(_change, plan.changes)),
-            findings=lambda: _list(map(_finding, plan.findings)),
-        ),
-        "pull_request": _fields(
-            "pull_request",
-            number=request.number if request else 0,
-            title=request.title if request else "",
-            author=request.author if request else "",
-            files=facts.files if facts.files is not None else lambda: unreadable("the paths are not known"),
-        ),
-        "now": TimestampType(facts.now),
+        "stack": plan.stack.name,
+        "project": plan.stack.project,
+        "environment": plan.environment,
+        "creates": counts[Operation.CREATE],
+        "updates": counts[Operation.UPDATE],
+        "replaces": counts[Operation.REPLACE],
+        "deletes": counts[Operation.DELETE],
+        "imports": counts[Operation.IMPORT],
+        "unchanged": plan.unchanged,
+        "changes": lambda: _list(map(_change, plan.changes)),
+        "findings": lambda: _list(map(_finding, plan.findings)),
+    }
+
+
+def _pull_request(request: PullRequest | None) -> dict[str, Any]:
+    return {
+        "number": request.number if request else 0,
+        "title": request.title if request else "",
+        "author": request.author if request else "",
     }
 
 
@@ -195,15 +207,15 @@ def _leaves(value: PropertyValue, path: str) -> Iterator[tuple[str, PropertyValu
             yield from _leaves(child, values.join(path, key))
     elif isinstance(value, list) and value:
         for index, child in enumerate(value):
-            yield from _leaves(child, f"{path}[{index}]")
+            yield from _leaves(child, values.join(path, index))
     else:
         yield path, value
 
 
-def _fields(what: str, **fields: Any) -> Any:
+def _fields(what: str, **members: Any) -> Any:
     from gitops.flow.gate.cel import Fields, value_of
 
-    return Fields(what, {name: value_of(value) for name, value in fields.items()})
+    return Fields(what, {name: value_of(value) for name, value in members.items()})
 
 
 def _list(items: Iterable[Any]) -> Any:
@@ -212,14 +224,16 @@ def _list(items: Iterable[Any]) -> Any:
     return ListType(items)
 
 
-_SAMPLE = Facts(
+_SAMPLE = Case(
+    stack=Stack("shop", "dev"),
+    commit="0" * 40,
     plan=Plan(
         stack=Stack("shop", "dev"),
         environment="dev",
         commit="0" * 40,
         changes=tuple(
             ResourceChange(
-                f"urn:pulumi:dev::shop::aws:s3/bucket:Bucket::{operation}",
+                str(Urn("dev", "shop", (), "aws:s3/bucket:Bucket", operation)),
                 "aws:s3/bucket:Bucket",
                 operation,
                 "aws 7.21.0",

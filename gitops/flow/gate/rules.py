@@ -1,67 +1,86 @@
 """The gate's rules, one function each: a case in, a result out that says what it looked at. Pure.
 
-What is unknown counts against the change: an operation without a name may destroy, a commit without an account may be
-the approver's, a path that nobody knows may match every pattern.
+`results` says which of them an environment asks for. Those that look at nothing but the plan are in `plan_rules.py`.
+
+What is unknown counts against the change: a commit without an account may be the approver's, a path that nobody knows
+may match every pattern.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from gitops.config.durations import duration
-from gitops.config.gate import Expression, FreeRule, Gate, Protect
+from gitops.config.gate import Expression, FreeRule, Gate
 from gitops.config.settings import Environment
-from gitops.flow.gate import expressions, windows
-from gitops.flow.gate.approvals import Voice, counted, matching, people
-from gitops.flow.gate.expressions import Answer, Facts
+from gitops.flow.gate import expressions, plan_rules, windows
+from gitops.flow.gate.approvals import counted, matching, people
+from gitops.flow.gate.case import Case
+from gitops.flow.gate.destroys import excused
+from gitops.flow.gate.expressions import Answer
 from gitops.flow.plans.deviations import departures
-from gitops.flow.plans.plan import unknowns
-from gitops.flow.words import listed, minute, plural, resource, resource_of, short
-from gitops.model import (
-    Operation,
-    Outcome,
-    Plan,
-    PolicyFinding,
-    PolicyLevel,
-    PolicyPack,
-    PullRequest,
-    ResourceChange,
-    RuleResult,
-    Stack,
-)
+from gitops.flow.words import listed, minute, plural, short
+from gitops.model import Outcome, Plan, PolicyPack, RuleResult
 
 _SHOWN = 20
-_KEEP_PACK = (
-    "Keep its files in this change: gitops.yaml stops naming it first, and its files go in the next pull request."
-)
 _PREVIEW_AGAIN = "Preview the change again, and have that plan approved."
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """What the rules look at; `plan` is the fresh plan or, before there is one, the reviewed plan. See `Situation`."""
+class RuleSet:
+    """An environment's rules as one commit has them, and the environment before, that changes are promoted from.
 
-    stack: Stack
-    commit: str
-    request: PullRequest | None
-    approved: Plan | None
-    plan: Plan | None
-    voices: tuple[Voice, ...]
-    destroy_voices: tuple[Voice, ...]
-    strangers: tuple[str, ...]
-    files: tuple[str, ...] | None
-    teams: Mapping[str, frozenset[str]]
-    soaking: Mapping[str, datetime]
-    now: datetime
-    resumed: bool
-    returns_to: str = ""
+    `packs` are the policy packs that the same commit names, as it has them.
+    """
+
+    environment: Environment
+    before: Environment | None = None
+    origin: str = ""
+    packs: tuple[PolicyPack, ...] = ()
+
+
+def results(one: RuleSet, case: Case) -> Iterator[RuleResult]:
+    """The results of all rules of a set, in the order that people read them; a new rule gets its line here."""
+    gate = one.environment.gate
+    yield approvals(one.environment, case)
+    yield from owners(one.environment, case)
+    if gate.windows:
+        yield window(gate, case)
+    if gate.soak is not None:
+        yield soak(gate.soak, one.before.name if one.before else "", case)
+    if gate.plan_age is not None:
+        yield plan_age(gate.plan_age, case)
+    yield from _of_plan(one, case)
+
+
+def _of_plan(one: RuleSet, case: Case) -> Iterator[RuleResult]:
+    """The rules that look at a plan; where there is none, `reviewed` has refused already."""
+    gate, plan = one.environment.gate, case.plan
+    if plan is None:
+        return
+    yield plan_rules.policy(gate, plan, one.packs)
+    for result in _over_destroys(gate, plan):
+        yield excused(result, one.environment.approvals, case)
+    if gate.known:
+        yield plan_rules.known(gate.known, plan)
+    for wanted in gate.rules:
+        yield free(wanted, case)
+
+
+def _over_destroys(gate: Gate, plan: Plan) -> Iterator[RuleResult]:
+    """The rules over what will be gone, which somebody may approve for one plan."""
+    if gate.destroys is not None:
+        yield plan_rules.destroys(gate.destroys, plan)
+    if gate.replaces is not None:
+        yield plan_rules.replaces(gate.replaces, plan)
+    if gate.protect.types or gate.protect.urns:
+        yield plan_rules.protect(gate.protect, plan)
 
 
 def reviewed(case: Case) -> RuleResult:
     """The commit came by a pull request whose head was previewed for this stack, and shown there."""
-    rule, request = "reviewed", case.request
+    rule, request = "reviewed", case.pull_request
     if request is None:
         return RuleResult(
             rule,
@@ -170,95 +189,6 @@ def owners(environment: Environment, case: Case) -> Iterator[RuleResult]:
             yield RuleResult(rule, Outcome.WAIT, reason, inputs, remedy)
 
 
-def policy(gate: Gate, plan: Plan, packs: Sequence[PolicyPack] = ()) -> RuleResult:
-    """Every pack took part, no policy is violated that must not be, and none was left unevaluated where that counts.
-
-    `packs` are those that gitops.yaml names; one whose files differ from the plan's is told, and its words count.
-    """
-    rule = "policy"
-    ran = {one.path: one for one in plan.packs}
-    missing = [one.path for one in packs if one.path not in ran]
-    levels = {PolicyLevel.MANDATORY, gate.policy}
-    violated = [one for one in plan.findings if one.level in levels]
-    open_ = [one for one in plan.findings if one.level is PolicyLevel.NOT_EVALUATED]
-    inputs: dict[str, Any] = {
-        "level": gate.policy.value,
-        "not_evaluated": gate.not_evaluated.value,
-        "packs": dict(plan.policy_packs),
-        "violated": [_finding(one) for one in violated[:_SHOWN]],
-        "unevaluated": [_finding(one) for one in open_[:_SHOWN]],
-    }
-    if plan.packs:
-        inputs["digests"] = {one.path: one.digest for one in plan.packs}
-        inputs["evaluations"] = sum(one.passed + one.failed for one in plan.evaluated)
-    if missing:
-        inputs["missing"] = missing
-        reason = f"the policy {'pack' if len(missing) == 1 else 'packs'} {listed(missing)} took no part in this plan"
-        return RuleResult(rule, Outcome.REFUSE, reason, inputs, _KEEP_PACK)
-    if violated:
-        reason = f"{plural(len(violated), 'violation')}, first {_finding(violated[0])}"
-        return RuleResult(rule, Outcome.REFUSE, reason, inputs, "Change the program so that it keeps the policy.")
-    if open_ and gate.not_evaluated is not Outcome.ALLOW:
-        reason = f"{plural(len(open_), 'policy')} could not be evaluated, first {_finding(open_[0])}"
-        return RuleResult(rule, gate.not_evaluated, reason, inputs, "See why it could not be evaluated.")
-    if not (plan.policy_packs or plan.packs or plan.findings):
-        return RuleResult(rule, Outcome.ALLOW, "no policy pack took part", inputs)
-    left = f", {len(open_)} left unevaluated, which is allowed here" if open_ else ", none was left unevaluated"
-    others = [one.path for one in packs if ran[one.path].digest != one.digest]
-    changed = f"; not as released: pack {listed(others)}" if others else ""
-    return RuleResult(rule, Outcome.ALLOW, f"no {gate.policy.value} policy is violated{left}{changed}", inputs)
-
-
-def destroys(budget: int, plan: Plan) -> RuleResult:
-    """No more resources than that will be gone afterwards, deleted or replaced."""
-    return _budget("destroys", budget, [one for one in plan.changes if may_destroy(one)], "deleted or replaced")
-
-
-def replaces(budget: int, plan: Plan) -> RuleResult:
-    """No more resources than that are replaced."""
-    kinds = (Operation.REPLACE, Operation.UNKNOWN)
-    return _budget("replaces", budget, [one for one in plan.changes if one.operation in kinds], "replaced")
-
-
-def protect(wanted: Protect, plan: Plan) -> RuleResult:
-    """Nothing that a pattern matches is deleted or replaced."""
-    rule = "protect"
-    hit = [
-        one
-        for one in plan.changes
-        if may_destroy(one) and (_matches(one.type, wanted.types) or _matches(one.urn, wanted.urns))
-    ]
-    inputs = {"types": wanted.types, "urns": wanted.urns, "destroyed": [one.urn for one in hit[:_SHOWN]]}
-    if not hit:
-        return RuleResult(rule, Outcome.ALLOW, "nothing that is protected here is deleted or replaced", inputs)
-    return RuleResult(
-        rule,
-        Outcome.REFUSE,
-        f"{_some(hit)}: protected here from being deleted or replaced",
-        inputs,
-        "Keep it, or change `gate.protect` in a pull request before this one.",
-    )
-
-
-def known(patterns: Sequence[str], plan: Plan) -> RuleResult:
-    """No change of such a type has a value that only the apply will show."""
-    rule = "known values"
-    types = {one.urn: one.type for one in plan.changes}
-    hit = [(urn, path) for urn, path in unknowns(plan) if _matches(types[urn], patterns)]
-    hit += [(one.urn, "everything") for one in plan.changes if one.operation is Operation.UNKNOWN]
-    inputs = {"types": tuple(patterns), "unknown": [f"{urn} {path}" for urn, path in hit[:_SHOWN]]}
-    if not hit:
-        return RuleResult(rule, Outcome.ALLOW, "every value of such types is known", inputs)
-    (urn, path), more = hit[0], f" and {len(hit) - 1} more" if len(hit) > 1 else ""
-    return RuleResult(
-        rule,
-        Outcome.REFUSE,
-        f"{path} of {resource_of(urn)}{more} is known only after the apply",
-        inputs,
-        "Apply what it depends on in a pull request before this one.",
-    )
-
-
 def window(gate: Gate, case: Case) -> RuleResult:
     """Now is inside a change window."""
     rule, now = "change window", case.now
@@ -276,7 +206,7 @@ def soak(wanted: int, before: str, case: Case) -> RuleResult:
 
     A rollback returns to what has come through this already.
     """
-    rule, head = "soak", short(case.request.head) if case.request else short(case.commit)
+    rule, head = "soak", short(case.pull_request.head) if case.pull_request else short(case.commit)
     if case.returns_to:
         reason = f"{head} has the files of {short(case.returns_to)}, which was released here"
         return RuleResult(rule, Outcome.ALLOW, reason, {"soak": duration(wanted), "returns_to": case.returns_to})
@@ -305,9 +235,9 @@ def plan_age(wanted: int, case: Case) -> RuleResult:
     return RuleResult(rule, Outcome.REFUSE, reason, inputs, _PREVIEW_AGAIN)
 
 
-def free(rule: FreeRule, plan: Plan, case: Case) -> RuleResult:
+def free(rule: FreeRule, case: Case) -> RuleResult:
     """A rule of the environment's own: its expression is true. One without an answer refuses, whatever `then` says."""
-    found = expressions.answer(rule.unless.text, _facts(plan, case))
+    found = expressions.answer(rule.unless.text, case)
     inputs = {"unless": rule.unless.text, "answer": found.problem or found.holds}
     if found.holds:
         return RuleResult(rule.name, Outcome.ALLOW, "holds", inputs)
@@ -322,35 +252,4 @@ def _auto_approved(expression: Expression | None, case: Case) -> Answer | None:
     plan = case.approved if case.resumed else case.plan
     if expression is None or plan is None:
         return None
-    return expressions.answer(expression.text, _facts(plan, case))
-
-
-def _facts(plan: Plan, case: Case) -> Facts:
-    return Facts(plan, case.request, case.files, case.now)
-
-
-def _matches(text: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(text, pattern) for pattern in patterns)
-
-
-def may_destroy(change: ResourceChange) -> bool:
-    """Whether something that exists now may be gone afterwards."""
-    return change.operation.destroys or change.operation is Operation.UNKNOWN
-
-
-def _budget(rule: str, budget: int, hit: Sequence[ResourceChange], what: str) -> RuleResult:
-    inputs = {"limit": budget, "found": len(hit), "urns": [one.urn for one in hit[:_SHOWN]]}
-    if len(hit) <= budget:
-        return RuleResult(rule, Outcome.ALLOW, f"{len(hit)} to be {what}, at most {budget} may be", inputs)
-    reason = f"{len(hit)} to be {what}, at most {budget} may be: {_some(hit)}"
-    remedy = f"Make the change smaller, or raise `gate.{rule}` in a pull request before this one."
-    return RuleResult(rule, Outcome.REFUSE, reason, inputs, remedy)
-
-
-def _some(changes: Sequence[ResourceChange]) -> str:
-    shown = [f"{one.operation.value} {resource(one)}" for one in changes[:3]]
-    return listed(shown) if len(changes) <= 3 else f"{', '.join(shown)} and {len(changes) - 3} more"
-
-
-def _finding(finding: PolicyFinding) -> str:
-    return f"{finding.policy} ({finding.level.value})"
+    return expressions.answer(expression.text, replace(case, plan=plan))

@@ -14,14 +14,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from gitops.config.durations import LONGEST_LEASE
 from gitops.errors import LedgerBroken
 from gitops.flow.plans import values
 from gitops.model import Holder, Lease, Stack, Ticket
 
 # What a renewal may spend on its way, and clocks may differ in speed, before silence counts. Seconds.
 TOLERANCE = 5.0
-# The longest lease that gitops.yaml can ask for; a longer one was not written by this program. Seconds.
-LONGEST = 86400
 # How long an apply may go on finishing its running operations after its lease was lost; then it is cut short. Seconds.
 GRACE = 60.0
 
@@ -58,7 +57,8 @@ def doubtful_after(seconds: int) -> float:
 
 def dead_after(kept: Lease | Ticket) -> float:
     """For how long it must have been seen to stand still before somebody else may take it, or skip the ticket."""
-    return min(max(kept.seconds, 0), LONGEST) + TOLERANCE
+    # A longer lease than gitops.yaml can ask for was not written by this program.
+    return min(max(kept.seconds, 0), LONGEST_LEASE) + TOLERANCE
 
 
 def watch(before: Mapping[str, Sighting], versions: Mapping[str, str], now: float) -> dict[str, Sighting]:

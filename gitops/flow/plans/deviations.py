@@ -24,6 +24,7 @@ from gitops.model import (
     ResourceChange,
     UnknownValue,
 )
+from gitops.model.urn import name_in
 
 # In the deletion of what a replacement that was cut short left behind: the resource itself stays.
 OLD_COPY = PropertyChange("(old copy)", PropertyKind.DELETE)
@@ -36,7 +37,7 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
         planned.setdefault(change.urn, []).append(change)
     ours = {*planned, *map(plans.old_copy_of, planned), *_renamed(approved), *_written_anew(approved)}
     found = [
-        f"{urn.rsplit('::', 1)[-1]} moved, which the plan does not touch"
+        f"{name_in(urn)} moved, which the plan does not touch"
         for urn in sorted(approved.start.resources.keys() | fresh.start.resources.keys())
         if urn not in ours and _moved(urn, approved, fresh)
     ]
@@ -53,7 +54,7 @@ def departures(approved: Plan, fresh: Plan) -> tuple[str, ...]:
             found.append(f"create {change.name} is done already, and it is gone since")
     found += _left_out(approved, fresh)
     found += [
-        f"{one.policy} finds something new about {one.urn.rsplit('::', 1)[-1] or 'the stack'}"
+        f"{one.policy} finds something new about {name_in(one.urn) or 'the stack'}"
         for one in fresh.findings
         if not _was_told(one, approved)
     ]

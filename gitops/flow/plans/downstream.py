@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from gitops.flow.plans import values
-from gitops.flow.plans.plan import STACK_TYPE, unpacked
+from gitops.flow.plans.plan import unpacked
 from gitops.model import Downstream, Operation, PropertyChange, ResourceChange, Stack, UnknownValue
+from gitops.model.urn import STACK_TYPE
 
 OUTPUTS = "outputs."
 """How the path of a stack's output begins, among the properties of the stack's own change."""

@@ -31,7 +31,6 @@ from gitops.model import (
 from gitops.model.preview import unpack
 
 FORMAT = 3
-STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 def build(  # noqa: PLR0913 - a plan binds exactly these together

@@ -49,7 +49,7 @@ def parts(value: PropertyValue, path: str) -> Iterator[tuple[str, PropertyValue]
             yield from parts(child, join(path, key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            yield from parts(child, f"{path}[{index}]")
+            yield from parts(child, join(path, index))
 
 
 def unknown_paths(value: PropertyValue, path: str = "") -> Iterator[str]:
@@ -61,7 +61,7 @@ def unknown_paths(value: PropertyValue, path: str = "") -> Iterator[str]:
             yield from unknown_paths(value[key], join(path, key))
     elif isinstance(value, list):
         for index, child in enumerate(value):
-            yield from unknown_paths(child, f"{path}[{index}]")
+            yield from unknown_paths(child, join(path, index))
 
 
 def difference(old: PropertyValue, new: PropertyValue, path: str = "") -> Iterator[PropertyChange]:
@@ -77,7 +77,7 @@ def difference(old: PropertyValue, new: PropertyValue, path: str = "") -> Iterat
                 yield from difference(old[key], new[key], below)
     elif isinstance(old, list) and isinstance(new, list):
         for index in range(max(len(old), len(new))):
-            below = f"{path}[{index}]"
+            below = join(path, index)
             if index >= len(new):
                 yield PropertyChange(below, PropertyKind.DELETE, old=old[index])
             elif index >= len(old):
@@ -134,8 +134,13 @@ def _exact(value: Any) -> Any:
     return value
 
 
-def join(path: str, key: str) -> str:
-    """The path of a key below a path."""
+def join(path: str, key: str | int) -> str:
+    """The path of a key or an index below a path: `spec.ports[0]`, `data["443"]`. The only place that writes one.
+
+    A review shows paths in this form, so one that is copied from there into a rule in CEL matches.
+    """
+    if isinstance(key, int):
+        return f"{path}[{key}]"
     if _PLAIN_KEY.fullmatch(key):
         return f"{path}.{key}" if path else key
     quoted = key.replace("\\", "\\\\").replace('"', '\\"')

@@ -10,6 +10,7 @@ from typing import Any
 from gitops.flow.plans import values
 from gitops.flow.words import listed
 from gitops.model import Check, EngineRun, Operation, ResourceChange, ResourceState, UnknownValue
+from gitops.model.urn import name_in
 
 Outputs = Mapping[str, Any]
 
@@ -86,7 +87,7 @@ def _difference(change: ResourceChange) -> str:
 
 
 def _name(resource: ResourceState) -> str:
-    return resource.urn.rsplit("::", 1)[-1]
+    return name_in(resource.urn)
 
 
 def _deployment_ready(outputs: Outputs) -> bool:

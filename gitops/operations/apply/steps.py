@@ -37,15 +37,15 @@ def prepare(run: Run, lease: Held, history: History, scratch: Path) -> Prepared:
     must_have_its_state(run.program, stack, fresh.start, history)
     cut_short = history.cut_short(stack)
     resumed = cut_short is not None and cut_short.commit == run.program.commit
-    verdict, evidence = run.judge.decide(fresh, history, resumed)
-    return Prepared(lease, fresh, saved, verdict, evidence)
+    verdict, case = run.judge.decide(fresh, history, resumed)
+    return Prepared(lease, fresh, saved, verdict, case)
 
 
 def show(run: Run, prepared: Prepared, history: History) -> None:
     """The verdict, and where the plan is not the reviewed one, how it differs and who moved it."""
     print_view(screen.verdict(prepared.verdict))
-    approved = prepared.evidence.approved
-    if approved is not None and approved.plan_digest != prepared.plan.plan_digest and not prepared.evidence.resumed:
+    approved = prepared.case.approved
+    if approved is not None and approved.plan_digest != prepared.plan.plan_digest and not prepared.case.resumed:
         differs = compare(approved, prepared.plan)
         moved_by = _movers(run, differs, (approved, prepared.plan), history)
         print_view(screen.difference(differs, approved, prepared.plan, moved_by))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gitops.config.settings import Environment
 from gitops.context import Context, Ledger
-from gitops.flow.gate import judgement
+from gitops.flow.gate.case import Case
 from gitops.flow.ledger import chain as records
 from gitops.model import Plan, Record, Stack, Verdict
 from gitops.model.record_bodies import Body
@@ -90,4 +90,4 @@ class Prepared(Ready):
     """The same, as far as its verdict allows it."""
 
     verdict: Verdict
-    evidence: judgement.Evidence
+    case: Case

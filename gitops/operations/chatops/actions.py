@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gitops.adapters.ci.github.event import CommentEvent
-from gitops.config.settings import Config, Environment
+from gitops.config.settings import Environment
 from gitops.context import Context
 from gitops.errors import GitOpsError, Refused
 from gitops.flow.chatops import Answer, Command, Verb
-from gitops.flow.gate import judgement, rules
-from gitops.flow.impact.discovery import take_snapshot
+from gitops.flow.gate import judgement, plan_rules
 from gitops.flow.leases import lease
 from gitops.flow.ledger import chain as records
 from gitops.flow.ledger.history import latest_plan, plan_for
@@ -20,7 +19,7 @@ from gitops.flow.words import code, plural, short
 from gitops.model import Ending, History, Lease, Outcome, Plan, PullRequest, Query, RecordKind, Stack
 from gitops.model.record_bodies import DestroyApproved
 from gitops.operations import explain as explaining
-from gitops.operations.program import fetched, named
+from gitops.operations.program import fetched, named, stacks_at
 from gitops.operations.releases.proposals import PREVIEW
 from gitops.ports import LeaseMoved
 from gitops.views.markdown import chatops
@@ -31,13 +30,12 @@ APPLY, ROLLBACK = "apply.yml", "rollback.yml"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command, the pull request it was given on, and the settings that decide: those at `tip`, the branch's end."""
+    """A command, its pull request, and the environment that decides: as `tip`, the end of its branch, has it."""
 
     context: Context
     event: CommentEvent
     command: Command
     request: PullRequest
-    settings: Config
     environment: Environment
     tip: str
 
@@ -62,14 +60,13 @@ def asked(context: Context, event: CommentEvent, command: Command) -> Asked:
             hint="Commands are for pull requests into environments' branches.",
         )
     tip = fetched(context, known.branch)
-    settings = context.config(tip)
-    environment = settings.environment(known.name)
+    environment = context.config(tip).environment(known.name)
     if environment.branch != known.branch:
         raise Refused(
             f"{known.branch!r} says that {known.name} follows another branch, {environment.branch!r}.",
             hint="Bring gitops.yaml to the same on both branches.",
         )
-    return Asked(context, event, command, request, settings, environment, tip)
+    return Asked(context, event, command, request, environment, tip)
 
 
 def do(one: Asked) -> Answer:
@@ -137,7 +134,7 @@ def _destructive(one: Asked, history: History) -> list[Plan]:
     plans = [plan for stack in stacks if (plan := plan_for(history, stack, head, number))]
     if not plans:
         raise Refused(f"No plan of {short(head)} is shown yet.", hint="Wait for the preview, and look at it first.")
-    found = [plan for plan in plans if any(map(rules.may_destroy, plan.changes))]
+    found = [plan for plan in plans if any(map(plan_rules.may_destroy, plan.changes))]
     if not found:
         raise Refused("Nothing is destroyed here, so there is nothing to approve.")
     chosen = [plan for plan in found if plan.plan_digest.startswith(digest)]
@@ -164,7 +161,7 @@ def _append_approval(one: Asked, history: History, plan: Plan) -> None:
 def _unlock(one: Asked) -> Answer:
     """Raises UsageError for a stack that the environment has not."""
     names = (one.command.argument,) if one.command.argument else ()
-    held = one.settings.stacks_of(one.environment, take_snapshot(one.context.repository, one.tip).stacks)
+    held = stacks_at(one.context, one.environment.name, one.tip)
     found = [(stack, kept) for stack in named(held, names) if (kept := one.context.leases.current(stack))]
     if not found:
         return Answer(Ending.DONE, f"Nobody holds {'that stack' if names else 'a stack of this environment'}.")

@@ -10,8 +10,9 @@ from gitops.errors import UsageError
 from gitops.flow.ledger import chain as records
 from gitops.model import Stack
 from gitops.model.record_bodies import Repaired
+from gitops.model.urn import Urn
 from gitops.operations.leasing.holding import Held, hold
-from gitops.operations.program import Program, checked_out, named, newest
+from gitops.operations.program import Program, checked_out, named, newest, stacks_at
 from gitops.operations.progress import tell
 from gitops.operations.recovery import one_stack
 
@@ -62,7 +63,7 @@ def repair(context: Context, request: Request) -> tuple[StackResult, ...]:
     ledger = context.ledger()
     done = []
     with checked_out(context, commit) as program:
-        held = settings.stacks_of(settings.environment(environment.name), program.snapshot.stacks)
+        held = stacks_at(context, environment.name, commit)
         chosen = named(held, request.stacks)
         _must_be_theirs(request.told, chosen)
         for stack in chosen:
@@ -106,7 +107,8 @@ def _repair(work: _Repair, lease: Held) -> StackResult:
 
 
 def _is_of(urn: str, stack: Stack) -> bool:
-    return urn.startswith(f"urn:pulumi:{stack.name}::{stack.project}::")
+    parsed = Urn.parse(urn)
+    return parsed is not None and (parsed.project, parsed.stack) == (stack.project, stack.name)
 
 
 def _must_be_theirs(told: Mapping[str, str], stacks: Collection[Stack]) -> None:

@@ -11,7 +11,7 @@ from gitops.config.review_stacks import name_of, number_of
 from gitops.context import Context
 from gitops.errors import EngineFailed, GitOpsError, Interrupted, Refused, Waiting
 from gitops.flow import words
-from gitops.flow.gate import rules
+from gitops.flow.gate import plan_rules
 from gitops.flow.review_stacks import standing, uses
 from gitops.model import Check, History, NotRaised, Outcome, Plan, PullRequest, Raised, Stack, Verdict
 from gitops.model import record_bodies as bodies
@@ -161,7 +161,7 @@ def _prepared(work: _Up, lease: Held, history: History, private: Path) -> Ready:
     if plan.start.pending:
         _settle(work, lease, history)
         plan = steps.preview(work, stack, packs, saved)
-    verdict = Verdict((rules.policy(site.held_by.gate, plan, site.context.packs(site.commit)),))
+    verdict = Verdict((plan_rules.policy(site.held_by.gate, plan, site.context.packs(site.commit)),))
     print_view(screen.verdict(verdict))
     if verdict.outcome is not Outcome.ALLOW:
         work.record(stack, bodies.Refused(verdict, plan.plan_digest))

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from gitops.flow.plans.plan import STACK_TYPE
 from gitops.model import ResourceChange, ResourceGraph, ResourceNode, Weight, by_weight, weight_of
+from gitops.model.urn import PROVIDER_TYPE, STACK_TYPE, type_in
 
 WIDTH, HEIGHT = 200, 46
 """Of a box, in pixels."""
@@ -110,8 +110,8 @@ def draw(graph: ResourceGraph, changes: Iterable[ResourceChange]) -> Drawing | N
 
 def _is_drawn(urn: str, changed: Mapping[str, ResourceChange]) -> bool:
     """All but the stack itself and the providers, which everything needs: a provider that changes is drawn."""
-    token = urn.split("::", 3)[2].rsplit("$", 1)[-1] if urn.count("::") >= 3 else ""
-    return urn in changed or not (token == STACK_TYPE or token.startswith("pulumi:providers:"))
+    token = type_in(urn)
+    return urn in changed or not (token == STACK_TYPE or token.startswith(PROVIDER_TYPE))
 
 
 def _known(urns: Iterable[str], nodes: Mapping[str, ResourceNode]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from gitops.errors import GitOpsError
 from gitops.flow import chatops as commands
 from gitops.flow.chatops import Answer, Verb
-from gitops.flow.gate.judgement import Evidence
+from gitops.flow.gate.case import Case
 from gitops.flow.words import LINE_LIMIT, clip, code, listed, short
 from gitops.model import Comment, Ending, Outcome, Stack, Verdict
 from gitops.views.markdown import blocks
@@ -75,13 +75,13 @@ def address(url: str, text: str) -> str:
     return f"[{text}]({url})" if _ADDRESS.fullmatch(url) else code(url)
 
 
-def gate(environment: str, commit: str, verdicts: Mapping[Stack, tuple[Verdict, Evidence]]) -> str:
+def gate(environment: str, commit: str, verdicts: Mapping[Stack, tuple[Verdict, Case]]) -> str:
     """What the gate says now of each stack that has something to apply, every rule of it."""
     if not verdicts:
         return f"There is nothing to apply in {code(environment)}: every stack is released at this commit or later."
     lines = [f"The gate of {code(environment)}, asked now about commit `{short(commit)}`:"]
-    for position, (stack, (verdict, evidence)) in enumerate(verdicts.items()):
-        plan = f", plan `{short(evidence.approved.plan_digest)}`" if evidence.approved else ""
+    for position, (stack, (verdict, case)) in enumerate(verdicts.items()):
+        plan = f", plan `{short(case.approved.plan_digest)}`" if case.approved else ""
         section = ["", f"**{code(stack.label)}: {_GATE[verdict.outcome]}**{plan}", "", *fenced(_rules(verdict))]
         if len("\n".join([*lines, *section]).encode()) > _RULES_LIMIT:
             lines += ["", f"There is no room here for {len(verdicts) - position} more: `gitops explain` has them all."]

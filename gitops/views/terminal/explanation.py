@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from gitops.flow.gate.judgement import Evidence
+from gitops.flow.gate.case import Case
 from gitops.flow.plans import values
 from gitops.flow.words import clip, short, visible
 from gitops.model import Outcome, RuleResult, Stack, Verdict
@@ -20,7 +20,7 @@ _INPUT_LIMIT = 200
 def view(
     environment: str,
     commit: str,
-    verdicts: Mapping[Stack, tuple[Verdict, Evidence]],
+    verdicts: Mapping[Stack, tuple[Verdict, Case]],
     applied: Sequence[Stack] = (),
 ) -> RenderableType:
     """The gate of an environment on each of its stacks that have something to apply; `applied` are to be verified."""
@@ -35,8 +35,8 @@ def view(
             "yellow",
             hang=4,
         )
-    for stack, (verdict, evidence) in verdicts.items():
-        plan = f", plan {short(evidence.approved.plan_digest)}" if evidence.approved else ""
+    for stack, (verdict, case) in verdicts.items():
+        plan = f", plan {short(case.approved.plan_digest)}" if case.approved else ""
         lines.add()
         lines.add(f"{clip(stack.label)}: {TITLES[verdict.outcome]}{plan}", f"bold {STYLES[verdict.outcome]}", hang=2)
         for rule in verdict.rules:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,9 @@ touch ready.$$; while :; do sleep 0.05; done"""
     def run_three_by_two() -> None:
         with noted(), ThreadPoolExecutor(2) as pool:
             runs.extend(pool.submit(events_of, process, tmp_path) for _ in range(3))
+            # A signal that comes just before a wait without end begins is not seen until that wait is over.
+            while wait(runs, timeout=0.1).not_done:
+                pass
 
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):

@@ -7,7 +7,7 @@ from pulumi.automation.events import EngineEvent
 
 from gitops.adapters.pulumi.property_values import SECRET_SIGNATURE, SIGNATURE_KEY
 from gitops.adapters.pulumi.rewriting import rewritten
-from gitops.flow.plans.plan import STACK_TYPE
+from gitops.model.urn import STACK_TYPE
 from tests.adapters.pulumi.test_preview import ONE, TWO
 from tests.flow.plans.test_plan import deployment
 

@@ -6,7 +6,8 @@ from typing import Any
 from gitops.config.gate import Approvals, Gate
 from gitops.config.settings import Environment
 from gitops.flow.gate import judgement
-from gitops.flow.gate.judgement import RuleSet, Situation
+from gitops.flow.gate.case import Case
+from gitops.flow.gate.rules import RuleSet
 from gitops.flow.ledger import chain as records
 from gitops.model import (
     Approval,
@@ -40,14 +41,13 @@ def judged(
     """Each rule's result for a plan that was reviewed as it is."""
     wanted = more.pop("approvals", Approvals(0))
     environment = Environment("dev", "main", ("dev",), approvals=wanted, gate=rules_of)
-    situation = Situation(DEV, "c" * 40, asked or request(), **{"now": NOW + 10 * MINUTE, **more})
+    facts = Case(DEV, "c" * 40, asked or request(), **{"now": NOW + 10 * MINUTE, **more})
     author = records.Author("ada", "dev")
     body = {"plan": records.values.pack(one), "shown_on": 7}
     history = History((record_of(RecordKind.PLAN, author, DEV, HEAD, NOW, body),))
-    evidence = judgement.gather(one, situation, history)
-    verdict = judgement.decide((RuleSet(environment, STAGING),), one, evidence)
+    verdict = judgement.decide((RuleSet(environment, STAGING),), judgement.gather(one, facts, history))
     assert (
-        judgement.foresee((RuleSet(environment, STAGING),), judgement.gather(None, situation, history)).outcome
+        judgement.foresee((RuleSet(environment, STAGING),), judgement.gather(None, facts, history)).outcome
         is verdict.outcome
     )
     return {rule.rule: rule for rule in verdict.rules}

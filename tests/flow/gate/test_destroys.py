@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from gitops.config.gate import Approvals, Gate, Owners, Protect
 from gitops.config.settings import Environment
 from gitops.flow.gate import judgement
-from gitops.flow.gate.destroys import Remarks
-from gitops.flow.gate.judgement import RuleSet, Situation
+from gitops.flow.gate.case import Case, Remarks
+from gitops.flow.gate.rules import RuleSet
 from gitops.flow.ledger import chain as records
 from gitops.model import (
     Comment,
@@ -66,7 +66,7 @@ def decided(
     rules_of: Gate = STRICT,
     approvals: Approvals = NO_APPROVALS,
     pull_request: PullRequest | None = None,
-    **situation: Any,
+    **more: Any,
 ) -> Verdict:
     """The gate's verdict on a plan, with the comments as the host has them; whoever commented may write."""
     asked = pull_request or PullRequest(
@@ -75,10 +75,9 @@ def decided(
     remarks = Remarks(
         {one.id: one for one in comments}, frozenset(one.by for one in comments) if writers is None else writers
     )
-    looked_at = Situation(DEV, "c" * 40, asked, NOW + 10 * MINUTE, remarks=remarks, **situation)
+    facts = Case(DEV, "c" * 40, asked, NOW + 10 * MINUTE, remarks=remarks, **more)
     environment = Environment("dev", "main", ("dev",), approvals=approvals, gate=rules_of)
-    evidence = judgement.gather(fresh, looked_at, History(history))
-    return judgement.decide((RuleSet(environment),), fresh, evidence)
+    return judgement.decide((RuleSet(environment),), judgement.gather(fresh, facts, History(history)))
 
 
 def over_destroys(verdict: Verdict) -> dict[str, RuleResult]:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops.flow.gate import expressions
-from gitops.flow.gate.expressions import BUDGET, Answer, Facts, answer, problem
+from gitops.flow.gate.case import Case
+from gitops.flow.gate.expressions import BUDGET, Answer, answer, problem
 from gitops.model import (
     Operation,
     Plan,
@@ -18,7 +19,7 @@ from gitops.model import (
     SecretValue,
     UnknownValue,
 )
-from tests.support.plans import HEAD, NOW, add, change, plan, update
+from tests.support.plans import DEV, HEAD, NOW, add, change, plan, update
 
 CONFIG_MAP, BUCKET = "kubernetes:core/v1:ConfigMap", "aws:s3/bucket:Bucket"
 CREATED = change(
@@ -33,14 +34,14 @@ GONE = change(Operation.DELETE, BUCKET, "logs")
 FINDING = PolicyFinding("house", "small", PolicyLevel.ADVISORY, "large", SCALED.urn)
 
 
-def facts(one: Plan, *files: str) -> Facts:
+def case(one: Plan, *files: str) -> Case:
     """Ada's pull request with this plan."""
-    return Facts(one, PullRequest(7, "Scale", "ada", "main", HEAD), files, NOW)
+    return Case(DEV, "c" * 40, PullRequest(7, "Scale", "ada", "main", HEAD), NOW, plan=one, files=files)
 
 
 def holds(text: str, *changes: Any, files: tuple[str, ...] = ()) -> Answer:
     """The answer for a plan with these changes."""
-    return answer(text, facts(plan(*changes, findings=(FINDING,)), *files))
+    return answer(text, case(plan(*changes, findings=(FINDING,)), *files))
 
 
 TRUE = [
@@ -147,7 +148,7 @@ def test_nothing_is_said_of_a_plan_with_an_operation_that_nobody_knows() -> None
 
 
 def test_paths_that_are_not_known_have_no_answer() -> None:
-    one = Facts(plan(SCALED), None, None, NOW)
+    one = Case(DEV, "c" * 40, None, NOW, plan=plan(SCALED), files=None)
     assert answer("pull_request.files.all(f, false)", one) == Answer(False, "it has no answer: the paths are not known")
     assert answer("plan.updates == 1 || pull_request.files.size() == 0", one) == Answer(True)
 
@@ -180,7 +181,7 @@ def test_a_mistake_that_no_plan_mends_is_told_beforehand(text: str, wrong: str) 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=40) | st.text("plan.changes()[]{}&|!=<>?:\"'\\ 01", max_size=60))
 def test_any_text_is_answered_or_given_up_never_a_crash(text: str) -> None:
-    one = facts(plan(SCALED))
+    one = case(plan(SCALED))
     assert isinstance(answer(text, one).holds, bool)
     assert isinstance(expressions.problem(text), str)
 
@@ -200,6 +201,6 @@ VALUES: Any = st.recursive(
 @settings(max_examples=100, deadline=None)
 @given(VALUES, VALUES)
 def test_any_value_can_be_walked_leaf_by_leaf(old: Any, new: Any) -> None:
-    one = facts(plan(change(Operation.UPDATE, BUCKET, "b", update("v", old, new))))
+    one = case(plan(change(Operation.UPDATE, BUCKET, "b", update("v", old, new))))
     text = "plan.changes.all(c, c.properties.all(p, p.unknown || p.secret || p.kind in ['add', 'update', 'delete']))"
     assert answer(text, one) == Answer(True)

@@ -10,6 +10,8 @@ from gitops.config.gate import Approvals
 from gitops.config.settings import Environment
 from gitops.errors import LedgerBroken
 from gitops.flow.gate import judgement
+from gitops.flow.gate.case import Case
+from gitops.flow.gate.rules import RuleSet
 from gitops.flow.ledger import chain as records
 from gitops.model import (
     Approval,
@@ -60,9 +62,9 @@ def decided(
     fresh: Plan, pull_request: PullRequest | None, *history: Record, resumed: bool = False, **more: Any
 ) -> Verdict:
     """The gate's verdict."""
-    situation = judgement.Situation(DEV, "c" * 40, pull_request, NOW + 10 * MINUTE, resumed=resumed)
-    evidence = judgement.gather(fresh, situation, History(history))
-    return judgement.decide((judgement.RuleSet(replace(DEV_ENVIRONMENT, **more)),), fresh, evidence)
+    facts = Case(DEV, "c" * 40, pull_request, NOW + 10 * MINUTE, resumed=resumed)
+    case = judgement.gather(fresh, facts, History(history))
+    return judgement.decide((RuleSet(replace(DEV_ENVIRONMENT, **more)),), case)
 
 
 def outcomes(verdict: Verdict) -> dict[str, str]:
@@ -259,9 +261,8 @@ def test_an_expired_approval_does_not_count() -> None:
 
 def foreseen(pull_request: PullRequest | None, *history: Record, program: Inputs | None = None) -> Verdict:
     """What the gate says before a preview."""
-    situation = judgement.Situation(DEV, "c" * 40, pull_request, NOW + 10 * MINUTE, program=program)
-    evidence = judgement.gather(None, situation, History(history))
-    return judgement.foresee((judgement.RuleSet(DEV_ENVIRONMENT),), evidence)
+    facts = Case(DEV, "c" * 40, pull_request, NOW + 10 * MINUTE, program=program)
+    return judgement.foresee((RuleSet(DEV_ENVIRONMENT),), judgement.gather(None, facts, History(history)))
 
 
 def test_before_the_preview_every_rule_is_asked_about_the_reviewed_plan() -> None:

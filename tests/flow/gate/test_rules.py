@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from gitops.config.gate import Approvals, Expression, FreeRule, Gate, Owners, Protect, Window
 from gitops.config.settings import Environment
-from gitops.flow.gate import judgement, rules
-from gitops.flow.gate.judgement import RuleSet, Situation
+from gitops.flow.gate import judgement, plan_rules
+from gitops.flow.gate.case import Case
+from gitops.flow.gate.rules import RuleSet
 from gitops.flow.ledger import chain as records
 from gitops.model import (
     History,
@@ -71,7 +72,7 @@ def test_the_budget_for_replacing_leaves_deletes_alone(operation: Operation, out
 def test_a_budget_is_kept_exactly(operations: list[Operation], budget: int) -> None:
     one = plan(*(change(operation, BUCKET, f"b{n}") for n, operation in enumerate(operations)))
     gone = sum(operation in (Operation.DELETE, Operation.REPLACE, Operation.UNKNOWN) for operation in operations)
-    assert (rules.destroys(budget, one).outcome is Outcome.ALLOW) is (gone <= budget)
+    assert (plan_rules.destroys(budget, one).outcome is Outcome.ALLOW) is (gone <= budget)
 
 
 # --- protect, known -----------------------------------------------------------------------------------
@@ -143,9 +144,9 @@ def test_a_violation_outweighs_what_was_not_evaluated() -> None:
 
 
 def test_nothing_is_said_of_policies_where_no_pack_took_part() -> None:
-    assert rules.policy(Gate(), PLAN).reason == "no policy pack took part"
+    assert plan_rules.policy(Gate(), PLAN).reason == "no policy pack took part"
     with_pack = replace(PLAN, policy_packs={"house": "1.0.0"})
-    assert rules.policy(Gate(), with_pack).reason == "no mandatory policy is violated, none was left unevaluated"
+    assert plan_rules.policy(Gate(), with_pack).reason == "no mandatory policy is violated, none was left unevaluated"
 
 
 # --- windows, soak, plan age --------------------------------------------------------------------------
@@ -226,10 +227,10 @@ def verdict_of(own: Gate, released: Gate, one: Plan = PLAN, *, needed: int = 0) 
         RuleSet(Environment("dev", "main", ("dev",), Approvals(needed), rules_of), None, origin)
         for rules_of, origin in ((own, ""), (released, "as released"))
     ]
-    situation = Situation(DEV, "c" * 40, request(), NOW)
+    facts = Case(DEV, "c" * 40, request(), NOW)
     body = {"plan": records.values.pack(one), "shown_on": 7}
     history = History((record_of(RecordKind.PLAN, records.Author("ada", "dev"), DEV, HEAD, NOW, body),))
-    return judgement.decide(sets, one, judgement.gather(one, situation, history))
+    return judgement.decide(sets, judgement.gather(one, facts, history))
 
 
 def test_a_commit_that_drops_a_rule_is_held_to_it_and_told_so() -> None:

@@ -29,6 +29,7 @@ from gitops.model import (
     Stack,
     UnknownValue,
 )
+from gitops.model.urn import STACK_TYPE
 from tests.support.plans import DEV, HEAD, NOW, add, change, inputs, plan, start, update, urn
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -269,7 +270,7 @@ def test_outputs_that_each_run_reads_anew_do_not_move_the_start_state() -> None:
 
 
 def test_the_outputs_that_other_stacks_read_move_the_start_state() -> None:
-    stack = {"urn": urn(plans.STACK_TYPE, "shop-dev"), "type": plans.STACK_TYPE, "custom": False}
+    stack = {"urn": urn(STACK_TYPE, "shop-dev"), "type": STACK_TYPE, "custom": False}
     left, right = ({**stack, "outputs": {"url": name}} for name in "ab")
     assert deployments.start_state(deployment(left), {}) != deployments.start_state(deployment(right), {})
 
@@ -312,7 +313,7 @@ def test_a_dependency_of_a_property_moves_the_start_state_and_an_empty_list_does
 
 
 def test_the_stacks_own_contract_is_its_outputs() -> None:
-    stack = {"urn": "urn:stack", "type": plans.STACK_TYPE, "inputs": {"no": 1}, "outputs": {"url": secret("v1:a")}}
+    stack = {"urn": "urn:stack", "type": STACK_TYPE, "inputs": {"no": 1}, "outputs": {"url": secret("v1:a")}}
     gone = resource("gone", delete=True)
     state = deployments.inputs_in_state(deployment(stack, resource(), gone), {"v1:a": "d"})
     assert state == {"urn:stack": {"url": SecretValue("d")}, urn(BUCKET, "web"): {"size": 12}}
@@ -320,7 +321,7 @@ def test_the_stacks_own_contract_is_its_outputs() -> None:
 
 def test_what_a_saved_plan_adds_and_updates_is_read_with_its_secrets() -> None:
     goal = {"type": BUCKET, "inputDiff": {"adds": {"a": 1}, "updates": {"pw": secret("v1:a")}, "deletes": ["x"]}}
-    stack = {"type": plans.STACK_TYPE, "outputDiff": {"adds": {"url": "x"}}, "inputDiff": {"adds": {"no": 1}}}
+    stack = {"type": STACK_TYPE, "outputDiff": {"adds": {"url": "x"}}, "inputDiff": {"adds": {"no": 1}}}
     saved = {"resourcePlans": {"u1": {"goal": goal}, "u2": {"goal": stack}, "u3": {}}}
     assert deployments.inputs_in_saved_plan(saved, {"v1:a": "d"}) == {
         "u1": {"a": 1, "pw": SecretValue("d")},

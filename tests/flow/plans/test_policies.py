@@ -8,7 +8,7 @@ from gitops.adapters.pulumi.events import evaluations, typed
 from gitops.adapters.pulumi.preview import violates_only
 from gitops.config.gate import Gate
 from gitops.errors import ConfigError, EngineFailed
-from gitops.flow.gate.rules import policy
+from gitops.flow.gate.plan_rules import policy
 from gitops.flow.impact.discovery import Snapshot
 from gitops.flow.plans import plan as plans
 from gitops.flow.plans import policies

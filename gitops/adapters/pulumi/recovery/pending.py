@@ -22,8 +22,8 @@ from gitops.adapters.pulumi.recovery.whereabouts import (
     Whereabouts,
     whereabouts,
 )
+from gitops.model.urn import PROVIDER_TYPE, name_in
 
-_PROVIDER_TYPE = "pulumi:providers:"
 _LINKS = ("parent", "dependencies", "propertyDependencies", "deletedWith", "replaceWith", "viewOf")
 # What keeps the engine from reading a resource anew, or from saying that it is gone.
 _MARKS = ("delete", "pendingReplacement", "protect", "retainOnDelete", "external", "taint")
@@ -64,7 +64,7 @@ class Pending:
     @property
     def title(self) -> str:
         """How people name it: `ConfigMap settings`."""
-        return f"{self.type.rsplit(':', 1)[-1]} {self.urn.rsplit('::', 1)[-1]}"
+        return f"{self.type.rsplit(':', 1)[-1]} {name_in(self.urn)}"
 
     @property
     def id(self) -> str:
@@ -111,7 +111,7 @@ def where(one: Pending, deployment: Mapping[str, Any], rules: Rules = RULES) -> 
         return KnownId((str(recorded["id"]),)) if recorded else Nothing("it is not in the state any more")
     if one.kind in (Kind.READING, Kind.IMPORTING):
         return Nothing("it only reads; it is done again")
-    if not one.resource.get("custom") or one.type.startswith(_PROVIDER_TYPE):
+    if not one.resource.get("custom") or one.type.startswith(PROVIDER_TYPE):
         return Nothing("it exists in the state only; it is made again")
     if recorded:
         return Nothing("it is recorded already")
@@ -152,7 +152,7 @@ def probe_document(deployment: Mapping[str, Any], questions: Sequence[Probe]) ->
     providers = [
         {key: value for key, value in resource.items() if key not in (*_LINKS, *_MARKS)}
         for resource in deployments.resources_of(deployment)
-        if str(resource.get("type")).startswith(_PROVIDER_TYPE) and not resource.get("delete")
+        if str(resource.get("type")).startswith(PROVIDER_TYPE) and not resource.get("delete")
     ]
     asked = [
         {key: value for key, value in probe.resource.items() if key not in (*_LINKS, *_MARKS)} for probe in questions

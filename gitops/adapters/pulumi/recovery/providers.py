@@ -20,6 +20,7 @@ from gitops.adapters.pulumi.recovery.pending import ByTags, KnownId, Nothing, Pe
 from gitops.adapters.pulumi.recovery.whereabouts import RULES, Rules
 from gitops.adapters.system import scratch
 from gitops.errors import NO_TEXT, EngineFailed, FreeText
+from gitops.model.urn import provider_of
 
 _LOOKUP_SECONDS = 120
 
@@ -141,7 +142,7 @@ def _look_up(
 
 
 def _provider_inputs(deployment: Mapping[str, Any], reference: str) -> Mapping[str, Any]:
-    urn, _, id_ = reference.rpartition("::")
+    urn, id_ = provider_of(reference)
     for resource in deployments.resources_of(deployment):
         if resource.get("urn") == urn and resource.get("id") == id_:
             inputs: Mapping[str, Any] = resource.get("inputs") or {}
