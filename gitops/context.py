@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 from gitops.adapters.system.clock import SystemClock
 from gitops.config.settings import FILE, Config, Environment, parse
@@ -21,12 +20,11 @@ from gitops.ports import (
     Checks,
     Clock,
     CloudSettings,
-    CodeHostReader,
-    CodeHostWriter,
+    CodeHost,
     EngineReader,
     EngineWriter,
-    HostSettingsReader,
-    HostSettingsWriter,
+    Hosting,
+    HostSettings,
     Issues,
     Leases,
     LedgerReader,
@@ -35,8 +33,6 @@ from gitops.ports import (
 )
 
 if TYPE_CHECKING:
-    from gitops.adapters.codehost.github.client import Client
-    from gitops.adapters.codehost.simulated.code_host import LocalHost
     from gitops.adapters.git.command import GitCommand
     from gitops.adapters.git.repository import GitRepository
 
@@ -47,14 +43,6 @@ class Engine(EngineReader, EngineWriter, Protocol):
 
 class Ledger(LedgerReader, LedgerWriter, Protocol):
     """Both sides of the ledger."""
-
-
-class CodeHost(CodeHostReader, CodeHostWriter, Protocol):
-    """Both sides of the code host."""
-
-
-class HostSettings(HostSettingsReader, HostSettingsWriter, Protocol):
-    """Both sides of the code host's settings."""
 
 
 @dataclass
@@ -157,70 +145,40 @@ class Context:
         return configured.decode().strip()
 
     @cached_property
-    def _local_host(self) -> "LocalHost | None":
-        """The simulated code host beside a remote on this disk; None for any other remote."""
-        address = self._address
-        path = Path(urlsplit(address).path if address.startswith("file://") else address)
-        if not path.is_dir():
-            return None
-        from gitops.adapters.codehost.simulated.code_host import LocalHost
+    def _hosting(self) -> Hosting:
+        """The code host: the one that this clone asks for by name, else the one that the remote's address names.
 
-        return LocalHost(path, self.clock)
+        The name is in the clone's own Git configuration, which no pull request can change.
+        """
+        from gitops.adapters.codehost import hosts
 
-    @cached_property
-    def _github(self) -> "Client":
-        from gitops.adapters.codehost.github.client import Client
-
-        return Client.from_environment(self.environment, self._address)
+        name = self.git.attempt("config", "--local", "--get", hosts.SETTING)[1].decode().strip()
+        return hosts.find(name, hosts.Place(self._address, self.repository.root, self.environment, self.clock))
 
     @cached_property
     def host(self) -> CodeHost:
-        """The code host that the remote's address names. Raises UsageError for one we do not know."""
-        if self._local_host:
-            return self._local_host
-        from gitops.adapters.codehost.github.code_host import GitHub
-
-        return GitHub(self._github)
+        """Pull requests. Raises UsageError where no code host is known for the remote."""
+        return self._hosting.host
 
     @cached_property
     def issues(self) -> Issues:
-        """The code host's issues. Raises UsageError for a host that we do not know."""
-        if self._local_host:
-            from gitops.adapters.codehost.simulated.issues import LocalIssues
-
-            return LocalIssues(self._local_host.remote)
-        from gitops.adapters.codehost.github.issues import GitHubIssues
-
-        return GitHubIssues(self._github)
+        """The code host's issues. Raises UsageError as for `host`."""
+        return self._hosting.issues
 
     @cached_property
     def checks(self) -> Checks:
-        """What the code host shows beside commits. Raises UsageError for a host that we do not know."""
-        if self._local_host:
-            return self._local_host
-        from gitops.adapters.codehost.github.checks import GitHubChecks
-
-        return GitHubChecks(self._github)
+        """What the code host shows beside commits. Raises UsageError as for `host`."""
+        return self._hosting.checks
 
     @cached_property
     def runs(self) -> Runs:
-        """The workflow runs of the code host. Raises UsageError for a host that has none."""
-        if self._local_host:
-            raise UsageError("The simulated code host runs no workflows.", hint="Run the verb itself.")
-        from gitops.adapters.ci.github.runs import GitHubRuns
-
-        return GitHubRuns(self._github)
+        """The workflow runs of the code host. Raises UsageError as for `host`, and for a host that has none."""
+        return self._hosting.runs
 
     @cached_property
     def settings(self) -> HostSettings:
-        """How the repository is set up at its code host. Raises UsageError for a host that has no settings."""
-        if self._local_host:
-            raise UsageError(
-                "the simulated code host has no settings", hint="run it where the remote is a repository on GitHub"
-            )
-        from gitops.adapters.codehost.github.settings import GitHubSettings
-
-        return GitHubSettings(self._github)
+        """How the repository is set up at its code host. Raises UsageError as `host` does, and for a host without."""
+        return self._hosting.settings
 
     @cached_property
     def cloud(self) -> CloudSettings:

@@ -6,6 +6,7 @@ The adapters in `gitops.adapters` implement them on Git, Pulumi, GitHub and the 
 
 from gitops.ports.engine import EngineReader, EngineWriter, Preview, RunnablePack, SavedPlan, Upstream
 from gitops.ports.host import Checks, CodeHostReader, CodeHostWriter, Issues, Runs
+from gitops.ports.hosting import CodeHost, Hosting, HostSettings
 from gitops.ports.ledger import LeaseMoved, Leases, LedgerReader, LedgerReport, LedgerWriter, Renewal
 from gitops.ports.repository import Clock, RepositoryReader
 from gitops.ports.settings import CloudSettings, HostSettingsReader, HostSettingsWriter
@@ -14,12 +15,15 @@ __all__ = [
     "Checks",
     "Clock",
     "CloudSettings",
+    "CodeHost",
     "CodeHostReader",
     "CodeHostWriter",
     "EngineReader",
     "EngineWriter",
+    "HostSettings",
     "HostSettingsReader",
     "HostSettingsWriter",
+    "Hosting",
     "Issues",
     "LeaseMoved",
     "Leases",

@@ -94,7 +94,8 @@ def create(folder: Folder, source: Path, branches: Sequence[str]) -> None:
     first = _id(git(remote, "commit-tree", whole, "-p", root, "-m", "Bring in the program and its pipeline"))
     git(remote, "update-ref", f"refs/heads/{FIRST_DEPLOY}", first)
     git(folder.root, "clone", "--quiet", f"--branch={FIRST_DEPLOY}", str(remote), str(folder.checkout))
-    for key, value in (("gc.auto", "0"), ("maintenance.auto", "false"), ("push.autoSetupRemote", "true")):
+    settings = {"gc.auto": "0", "maintenance.auto": "false", "push.autoSetupRemote": "true", "gitops.host": "simulated"}
+    for key, value in settings.items():
         git(folder.checkout, "config", key, value)
     _sign_commits_as_someone(folder.checkout)
 

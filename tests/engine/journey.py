@@ -42,7 +42,7 @@ class Journey:
         tiny = Tiny(folder / "world")
         seed = git.create(folder / "seed", {"README.md": "words"})
         git.git(folder, "clone", "--quiet", "--bare", str(seed), "remote.git")
-        git.git(folder, "clone", "--quiet", "remote.git", "clone")
+        git.git(folder, "clone", "--quiet", "--config=gitops.host=simulated", "remote.git", "clone")
         git.git(folder / "clone", "checkout", "--quiet", "-b", "feature")
         made = cls(folder, tiny)
         tiny.project(made.clone, wanted, secrets)

@@ -87,7 +87,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     chain = Chain(Journey(root, Tiny(root / "world", {"PATH": path})))
     seed = git.create(root / "seed", {"README.md": "words"})
     git.git(root, "clone", "--quiet", "--bare", str(seed), "remote.git")
-    git.git(root, "clone", "--quiet", "remote.git", "clone")
+    git.git(root, "clone", "--quiet", "--config=gitops.host=simulated", "remote.git", "clone")
     config = chain.tiny.stack_config({"net:pw": OLD, DIGEST_KEY: "0f" * 32})
     programs = {
         NET: ((PROJECT / "__main__.py").read_text(), NETWORK),

@@ -138,7 +138,7 @@ class World:
         """The remote with these files on main, and ada's clone, which finds it wherever both are copied to."""
         seed = git.create(self.folder / "seed", files)
         git.git(self.folder, "clone", "--quiet", "--bare", str(seed), str(self.remote))
-        git.git(self.folder, "clone", "--quiet", str(self.remote), str(self.clone))
+        git.git(self.folder, "clone", "--quiet", "--config=gitops.host=simulated", str(self.remote), str(self.clone))
         git.git(self.clone, "config", "user.name", "ada")
         git.git(self.clone, "config", "remote.origin.url", "../../remote.git")
         shutil.rmtree(seed)

@@ -221,6 +221,7 @@ def test_the_files_are_those_of_each_branch_on_the_remote(patient: Patient, caps
 
 
 def test_a_host_without_settings_is_not_checked(patient: Patient, capsys: pytest.CaptureFixture[str]) -> None:
+    git.git(patient.folder, "config", "gitops.host", "simulated")
     assert run(["-C", str(patient.folder), "doctor"]) == 1
     assert "the simulated code host has no settings" in capsys.readouterr().out
 

@@ -56,7 +56,7 @@ class World:
         seed = git.create(self.folder / "seed", files)
         git.git(seed, "branch", "prod")
         git.git(self.folder, "clone", "--quiet", "--bare", str(seed), "remote.git")
-        git.git(self.folder, "clone", "--quiet", "remote.git", "clone")
+        git.git(self.folder, "clone", "--quiet", "--config=gitops.host=simulated", "remote.git", "clone")
         self.engine.states.setdefault("dev", {"web": 12})
 
     @property

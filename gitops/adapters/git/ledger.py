@@ -115,12 +115,13 @@ class GitLedger:
                     continue
 
     def _asked(self) -> Head | None:
-        # Before the remote is asked: it had this then, so its answer must contain it.
+        # Both before the remote is asked: it had this then, so its answer must contain it. What another process of
+        # this clone sees meanwhile may be newer than the answer.
         last = self._index.head()
+        seen = last.commit if last else self._seen()
         remote = self._remote_head()
         if last is not None and last.commit == remote:
             return last
-        seen = last.commit if last else self._seen()
         if remote:
             # That the commit is here says nothing of its files: another process of this clone may be fetching now.
             self._git.fetch(_REMOTE)
