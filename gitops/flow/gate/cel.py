@@ -261,13 +261,23 @@ def _operation(name: str, left: Any, right: Any) -> Any:
     try:
         result = base_functions[name](left, right)
     except (TypeError, ValueError, ArithmeticError) as error:
-        # Values of two kinds are not equal (the CEL specification since 2021); cel-python takes them for a mistake.
+        # Numbers of two types are equal by their value, and values of two kinds are not equal (the CEL specification
+        # since 2021); cel-python takes both for a mistake.
         if name in _EQUALITIES and not any(isinstance(value, (Fields, CELEvalError)) for value in (left, right)):
-            return celtypes.BoolType(name == "_!=_")
+            return celtypes.BoolType(_are_equal_numbers(left, right) is (name == "_==_"))
         return CELEvalError(f"{name} does not go with {_kind(left)} and {_kind(right)}", type(error), error.args)
     if isinstance(result, (str, bytes, list)) and len(result) > LONGEST:
         raise ExpressionFailed(f"it makes a {_kind(result)} longer than {LONGEST:,}")
     return result
+
+
+def _are_equal_numbers(left: Any, right: Any) -> bool:
+    numbers = [
+        float(value) if isinstance(value, celtypes.DoubleType) else int(value)
+        for value in (left, right)
+        if isinstance(value, (celtypes.IntType, celtypes.UintType, celtypes.DoubleType))
+    ]
+    return len(numbers) == 2 and numbers[0] == numbers[1]
 
 
 def _shortened(tree: Tree[Any]) -> Tree[Any]:
