@@ -147,10 +147,12 @@ def test_without_the_remote_nothing_is_read_and_nothing_written(ledgers: Two[Led
 
 def test_records_are_files_that_people_can_browse(tmp_path: Path) -> None:
     clone = remote_with_clones(tmp_path, 1)[0]
-    GitLedger(GitCommand(clone)).append(record(note="x"))
+    written = GitLedger(GitCommand(clone)).append(record(note="x"))
     remote = tmp_path / "remote.git"
     assert git(remote, "ls-tree", "-r", "--name-only", records.BRANCH) == "records/000/000001.json"
-    assert json.loads(git(remote, "show", f"{records.BRANCH}:records/000/000001.json"))["body"]["note"] == "x"
+    body = json.loads(git(remote, "show", f"{records.BRANCH}:records/000/000001.json"))["body"]
+    assert body == {"plan_digest": "0" * 64, "note": "x"}
+    assert body == written.body
     assert git(remote, "log", "--format=%s", records.BRANCH) == f"applied shop/dev {'c' * 12} by ada"
     assert git(remote, "rev-list", "--count", records.BRANCH) == "1"
 
