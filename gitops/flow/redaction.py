@@ -243,3 +243,8 @@ def _encoded(part: str) -> Iterator[str]:
         for shift in range(3):
             inner = encode(b"\0" * shift + content).decode().rstrip("=")
             yield inner[(0, 2, 3)[shift] : len(inner) - (1 if (shift + len(content)) % 3 else 0)]
+
+
+def without_credentials(address: str) -> str:
+    """A remote's address without user name and password: people do put tokens there."""
+    return re.sub(r"(?<=://)[^/@]*@", "", address)

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gitops.errors import UsageError
+from gitops.flow.redaction import without_credentials
 from gitops.ports import Clock, Hosting
 
 SETTING = "gitops.host"
@@ -16,8 +17,8 @@ GITHUB, SIMULATED = "github", "simulated"
 class Place:
     """What a code host is found by."""
 
-    address: str
-    """The remote's address, as it is configured."""
+    address: str = field(repr=False)
+    """The remote's address, as it is configured; it may hold a token."""
     working_tree: Path
     """The top folder of the clone; a relative address begins there."""
     environment: Mapping[str, str] = field(repr=False)
@@ -42,7 +43,8 @@ def _simulated(place: Place) -> Hosting:
 
     if place.folder is None:
         raise UsageError(
-            f"The remote is {place.address}, and a simulated code host is beside a remote on this disk only.",
+            f"The remote is {without_credentials(place.address)}, and a simulated code host is beside a remote on this "
+            "disk only.",
             hint=f"If it is a repository on GitHub, take the setting away: git config --local --unset {SETTING}",
         )
     return SimulatedHosting(place.folder, place.clock)
@@ -64,7 +66,8 @@ def find(name: str, place: Place) -> Hosting:
         )
     if not name and place.folder is not None:
         raise UsageError(
-            f"The remote {place.address} is a folder, which has no pull requests, so nothing can be approved there.",
+            f"The remote {without_credentials(place.address)} is a folder, which has no pull requests, so nothing can "
+            "be approved there.",
             hint="Use a remote on GitHub. To try things out, `gitops sandbox up` makes a remote with a simulated code "
             f"host; in another clone of that one: git config --local {SETTING} {SIMULATED}",
         )

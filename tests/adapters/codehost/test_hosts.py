@@ -47,6 +47,13 @@ def test_a_repository_on_a_network_is_never_simulated(clone: Path) -> None:
         hosts.find("simulated", place(clone, ON_GITHUB))
 
 
+def test_a_token_in_an_address_is_not_told(clone: Path) -> None:
+    found = place(clone, "https://me:canary-4711@github.com/acme/shop.git")
+    with pytest.raises(UsageError, match=r"The remote is https://github\.com/acme/shop\.git, and") as caught:
+        hosts.find("simulated", found)
+    assert "canary" not in f"{caught.value}{caught.value.hint}{found!r}"
+
+
 def test_a_name_that_nobody_has_is_told_with_those_there_are(clone: Path) -> None:
     with pytest.raises(UsageError, match="'gitlab' in this clone's Git configuration") as caught:
         hosts.find("gitlab", place(clone, ON_GITHUB))

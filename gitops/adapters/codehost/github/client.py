@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from gitops.errors import CodeHostFailed, UsageError
+from gitops.flow.redaction import without_credentials
 
 if TYPE_CHECKING:  # importing PyGithub costs about 0.3 s, which `gitops affected` does not have
     from github.GithubException import GithubException
@@ -86,7 +87,7 @@ class Client:
         repository = environment.get("GITHUB_REPOSITORY") or repository_of(remote_url, server)
         if not repository:
             raise UsageError(
-                f"the remote {_without_credentials(remote_url)} does not name a repository on GitHub",
+                f"the remote {without_credentials(remote_url)} does not name a repository on GitHub",
                 hint="set GITHUB_REPOSITORY to owner/name, and GITHUB_SERVER_URL for a GitHub of your own",
             )
         token = environment.get("GITHUB_TOKEN") or environment.get("GH_TOKEN")
@@ -197,8 +198,3 @@ def failure(message: str, *, hint: str, retryable: bool = True) -> CodeHostFaile
     made = CodeHostFailed(message, hint=hint)
     made.retryable = retryable
     return made
-
-
-def _without_credentials(url: str) -> str:
-    """The URL without a user name and password: people do put tokens there."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
